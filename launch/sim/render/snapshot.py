@@ -1,0 +1,32 @@
+"""What the renderer needs to know about the moving world at one instant. Immutable, so that it can cross threads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from linkvla.launch.sim.world.pose import Pose
+from linkvla.launch.sim.world.weather import Weather
+
+
+@dataclass(frozen=True)
+class RenderActor:
+    """One thing to draw."""
+
+    shape: str  # car, van, truck, bus, motorcycle, bicycle, walker, cone, barrier, box
+    pose: Pose  # origin on the ground, as CARLA's actors have it
+    half_extent: tuple[float, float, float]  # m
+    colour: tuple[float, float, float]  # 0..1 RGB
+    brake: bool = False  # brake lamps lit
+    phase: float = 0.0  # gait phase of walkers, radians
+    seed: int = 0  # picks details of the look
+
+
+@dataclass(frozen=True)
+class SceneSnapshot:
+    """The moving world at one tick."""
+
+    actors: tuple[RenderActor, ...]
+    light_states: np.ndarray  # (number of town lights,) uint8 LightState, in the order of Town.traffic_lights
+    weather: Weather
