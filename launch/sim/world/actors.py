@@ -1,0 +1,142 @@
+"""Everything that can be in a world: mutable records, changed by ``World.step`` and by client calls.
+
+Units: metres, m/s, degrees and degrees per second (CARLA's border), world frame unless the name says otherwise.
+The plain ``speed`` of a walker's control is m/s; a vehicle's ``speed_limit`` is km/h, as on the wire.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from linkvla.launch.sim.world.pose import Box, Pose
+from linkvla.launch.sim.world.town import LightState, StopSignSite, TrafficLightSite
+
+
+def _zeros() -> np.ndarray:
+    return np.zeros(3)
+
+
+@dataclass(slots=True)
+class VehicleControl:
+    """What a driver commands; fields and order as on the wire."""
+
+    throttle: float = 0.0  # 0..1
+    steer: float = 0.0  # -1 (left) .. 1 (right)
+    brake: float = 0.0  # 0..1
+    hand_brake: bool = False
+    reverse: bool = False
+    manual_gear_shift: bool = False
+    gear: int = 0
+
+
+@dataclass(eq=False)
+class Actor:
+    """Anything with an id. ``box`` is in the actor's own frame."""
+
+    id: int
+    type_id: str
+    attributes: dict[str, str] = field(default_factory=dict)
+    pose: Pose = field(default_factory=Pose)  # world
+    box: Box = field(default_factory=Box)
+    parent_id: int = 0  # 0: stands alone
+    relative_pose: Pose | None = None  # in the parent's frame, where there is a parent
+    velocity: np.ndarray = field(default_factory=_zeros)  # (3,) m/s, world
+    angular_velocity: np.ndarray = field(default_factory=_zeros)  # (3,) deg/s, world
+    acceleration: np.ndarray = field(default_factory=_zeros)  # (3,) m/s^2, world
+    simulate_physics: bool = True
+    collisions: bool = True
+    gravity: bool = True
+    alive: bool = True
+    definition_uid: int = 0
+    description_attributes: list[Any] = field(default_factory=list)  # raw, as the client sent them
+
+    @property
+    def role_name(self) -> str:
+        """The ``role_name`` attribute, or an empty string."""
+        return self.attributes.get("role_name", "")
+
+
+@dataclass(eq=False)
+class Vehicle(Actor):
+    """A car, van, truck, bus, motorcycle or bicycle."""
+
+    control: VehicleControl = field(default_factory=VehicleControl)
+    light_mask: int = 0
+    speed_limit: float = 30.0  # km/h, of the road it is on
+    at_light_id: int = 0  # actor id of the light in whose trigger box it is; 0: none
+    light_state: LightState = LightState.GREEN
+    constant_velocity: np.ndarray | None = None  # (3,) m/s in the vehicle's frame
+    shape: str = "car"  # car, van, truck, bus, motorcycle, bicycle
+    colour: tuple[float, float, float] = (0.5, 0.5, 0.5)  # 0..1 RGB
+    steer_rad: float = 0.0  # road-wheel angle, positive to the right
+    speed_forward: float = 0.0  # m/s along the vehicle's x axis, negative in reverse
+    speed_lateral: float = 0.0  # m/s along its y axis, only from impacts and impulses
+    spin: float = 0.0  # rad/s about z, only from impacts and impulses
+    road_id: int = 0
+    lane_id: int = 0
+
+
+@dataclass(eq=False)
+class Walker(Actor):
+    """A pedestrian moved by WalkerControl."""
+
+    direction: np.ndarray = field(default_factory=_zeros)  # (3,) unit vector, world
+    speed: float = 0.0  # m/s
+    jump: bool = False
+    gait_phase: float = 0.0  # radians, grows with the distance walked
+    colour: tuple[float, float, float] = (0.3, 0.3, 0.5)
+    shape: str = "walker"
+
+
+@dataclass(eq=False)
+class TrafficLight(Actor):
+    """A traffic light of the town."""
+
+    site: TrafficLightSite | None = None
+    site_index: int = 0  # in Town.traffic_lights
+    state: LightState = LightState.RED
+    green_time: float = 10.0  # s
+    yellow_time: float = 3.0  # s
+    red_time: float = 2.0  # s, all-red after the yellow
+    elapsed: float = 0.0  # s since the state began
+    frozen: bool = False
+    group_ids: tuple[int, ...] = ()  # actor ids of all lights of the junction, this one included
+    pole_index: int = 0
+
+    @property
+    def sign_id(self) -> str:
+        """OpenDRIVE id of the signal."""
+        return self.site.sign_id if self.site else ""
+
+
+@dataclass(eq=False)
+class TrafficSign(Actor):
+    """``traffic.stop``, ``traffic.yield`` or ``traffic.speed_limit.N``."""
+
+    site: StopSignSite | None = None
+    sign_id: str = ""
+
+
+@dataclass(eq=False)
+class Sensor(Actor):
+    """A sensor; what it measures is in ``launch/sim/sensors`` and the renderer."""
+
+    sensor_tick: float = 0.0  # s between measurements; 0: every tick
+    last_measured: float = -1e9  # s, simulation time of the latest measurement
+    noise: np.random.Generator | None = None  # its own random numbers
+
+
+@dataclass(eq=False)
+class Prop(Actor):
+    """``static.prop.*``: it stands where it was put."""
+
+    shape: str = "box"  # cone, barrier, box
+    colour: tuple[float, float, float] = (0.8, 0.4, 0.1)
+
+
+@dataclass(eq=False)
+class Spectator(Actor):
+    """The free camera that every world has."""
