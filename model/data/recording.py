@@ -1,0 +1,268 @@
+"""Columnar recordings on disk: one memory-mapped ``.npy`` per column, and ``manifest.json`` written last.
+
+A folder without a manifest is an unfinished recording and does not open. Nothing is pickled.
+
+Columns of a row (ego frame: x forward, y right, metres)::
+
+    view                    uint8   (128, 256, 3)  what the network sees, RGB
+    presence                uint8   (16, 32, C)    pixels of each auxiliary class in each 8x8-pixel cell, clipped to 255
+    inverse_depth           float16 (16, 32)       mean 1/m per cell, 0 = sky
+    path_in_ego             float32 (20, 2)        arc length 0..19 m
+    speed_waypoints_in_ego  float32 (10, 2)        t = 0.25..2.5 s
+    speed                   float32                m/s
+    command, next_command   int8                   CARLA RoadOption ids 1..6
+    distance_to_command     float32                m
+    target_points_in_ego    float32 (2, 2)
+    tag                     int32                  bit mask, see Tag
+    weight                  float32                sampling weight
+    town                    int16                  index into manifest["towns"]
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntFlag
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from linkvla.model.data.view import CameraRig
+from linkvla.model.interface.errors import DataError
+from linkvla.model.interface.types import PATH_POINTS, SPEED_WAYPOINTS
+
+FORMAT = 1
+CELL = 8  # pixels per side of an auxiliary cell
+
+AUXILIARY_CLASSES = (
+    "road",
+    "sidewalk",
+    "marking",  # lane line, stop line, crosswalk
+    "structure",  # building, vegetation, pole
+    "ground",
+    "vehicle",
+    "brake_lamp",
+    "red_lamp",
+    "green_lamp",
+    "yellow_lamp",
+    "walker",
+    "stop_sign",
+)
+
+
+class Tag(IntFlag):
+    """What is special about a sample; bits of the ``tag`` column."""
+
+    RED_LIGHT = 1  # a red light ahead, and the car must stop for it
+    LEAD = 2  # a standing lead vehicle
+    START = 4  # stands (v < 0.5 m/s) and must set off (last speed waypoint beyond 2.5 m)
+    STOP_SIGN = 8
+    ON_POLICY = 16  # a state that the model itself drove into
+    JUNCTION = 32
+
+
+@dataclass(frozen=True)
+class Record:
+    """One sample; see the module's table for shapes, types and units."""
+
+    view: np.ndarray
+    presence: np.ndarray
+    inverse_depth: np.ndarray
+    path_in_ego: np.ndarray
+    speed_waypoints_in_ego: np.ndarray
+    speed: float
+    command: int
+    next_command: int
+    distance_to_command: float
+    target_points_in_ego: np.ndarray
+    tag: int = 0
+    weight: float = 1.0
+    town: str | int = ""
+
+
+def _columns(view_shape: tuple[int, int], classes: int) -> dict[str, tuple[np.dtype, tuple[int, ...]]]:
+    cells = (view_shape[0] // CELL, view_shape[1] // CELL)
+    specification = {
+        "view": ("u1", (*view_shape, 3)),
+        "presence": ("u1", (*cells, classes)),
+        "inverse_depth": ("<f2", cells),
+        "path_in_ego": ("<f4", (PATH_POINTS, 2)),
+        "speed_waypoints_in_ego": ("<f4", (SPEED_WAYPOINTS, 2)),
+        "speed": ("<f4", ()),
+        "command": ("i1", ()),
+        "next_command": ("i1", ()),
+        "distance_to_command": ("<f4", ()),
+        "target_points_in_ego": ("<f4", (2, 2)),
+        "tag": ("<i4", ()),
+        "weight": ("<f4", ()),
+        "town": ("<i2", ()),
+    }
+    return {name: (np.dtype(kind), shape) for name, (kind, shape) in specification.items()}
+
+
+class RecordingWriter:
+    """Appends records to a new folder; ``close`` (or leaving the ``with`` block) cuts the columns to length and seals
+    it.
+
+    ``capacity`` rows are reserved sparsely. ``towns`` fixes the town indices; names not in it are added as they come.
+    ``notes`` goes into the manifest as it is (settings, seeds). Raises DataError when the folder already holds a
+    recording.
+    """
+
+    def __init__(
+        self,
+        folder: Path | str,
+        capacity: int,
+        view_shape: tuple[int, int] = (128, 256),
+        *,
+        towns: Sequence[str] = (),
+        camera: CameraRig | None = None,
+        notes: Mapping[str, Any] | None = None,
+    ) -> None:
+        if capacity < 1 or view_shape[0] % CELL or view_shape[1] % CELL:
+            raise DataError(
+                f"a recording needs capacity >= 1 and sides in steps of {CELL}, got {capacity}, {view_shape}"
+            )
+        self.folder = Path(folder)
+        if (self.folder / "manifest.json").exists():
+            raise DataError(f"{self.folder} already holds a recording; choose another folder or remove it")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.capacity = capacity
+        self._view_shape = tuple(view_shape)
+        self._towns = list(towns)
+        self._camera = camera or CameraRig()
+        self._notes = dict(notes or {})
+        self._count = 0
+        self._specification = _columns(self._view_shape, len(AUXILIARY_CLASSES))
+        self._maps: dict[str, np.memmap] = {
+            name: np.lib.format.open_memmap(self._path(name), "w+", dtype, (capacity, *shape))
+            for name, (dtype, shape) in self._specification.items()
+        }
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __enter__(self) -> RecordingWriter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def append(self, record: Record) -> None:
+        """Write one row. Raises DataError on a wrong shape, a non-finite label, or when the capacity is used up."""
+        if self._count >= self.capacity:
+            raise DataError(f"{self.folder} is full: {self.capacity} rows were reserved")
+        row = {}
+        for name, (dtype, shape) in self._specification.items():
+            value = self._town_index(record.town) if name == "town" else getattr(record, name)
+            array = np.asarray(value)
+            if array.shape != shape:
+                raise DataError(f"column {name} takes {shape}, got {array.shape}")
+            if dtype.kind == "f" and not np.all(np.isfinite(array)):
+                raise DataError(f"column {name} must be finite, got {array[~np.isfinite(array)].ravel()[:3]}")
+            row[name] = array
+        for name, array in row.items():
+            self._maps[name][self._count] = array
+        self._count += 1
+
+    def close(self) -> None:
+        """Cut every column to the rows written, then write the manifest (atomically). Does nothing the second time."""
+        if not self._maps:
+            return
+        for column in self._maps.values():
+            column.flush()
+        self._maps = {}
+        for name in self._specification:
+            self._cut(name)
+        manifest = {
+            "format": FORMAT,
+            "rows": self._count,
+            "view_shape": list(self._view_shape),
+            "classes": list(AUXILIARY_CLASSES),
+            "towns": self._towns,
+            "camera": self._camera.as_dict(),
+            "notes": self._notes,
+        }
+        temporary = self.folder / "manifest.json.tmp"
+        temporary.write_text(json.dumps(manifest, indent=1))
+        os.replace(temporary, self.folder / "manifest.json")
+
+    def _path(self, name: str) -> Path:
+        return self.folder / f"{name}.npy"
+
+    def _town_index(self, town: str | int) -> int:
+        if isinstance(town, str):
+            if town not in self._towns:
+                self._towns.append(town)
+            return self._towns.index(town)
+        if not 0 <= int(town) < len(self._towns):
+            raise DataError(f"town index {town} outside 0..{len(self._towns) - 1}; give `towns`, or the town's name")
+        return int(town)
+
+    def _cut(self, name: str) -> None:
+        dtype, shape = self._specification[name]
+        header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": (self._count, *shape)}
+        with open(self._path(name), "r+b") as file:
+            # numpy pads headers for growth along the first axis, so the shorter count leaves the data where it is
+            np.lib.format.write_array_header_1_0(file, header)
+            file.truncate(file.tell() + self._count * dtype.itemsize * int(np.prod(shape, dtype=np.int64)))
+
+
+class Recording:
+    """A sealed recording; columns are read-only memory maps: ``recording["view"]`` or ``recording.view``."""
+
+    def __init__(self, folder: Path, manifest: dict[str, Any], columns: dict[str, np.ndarray]) -> None:
+        self.folder = folder
+        self.manifest = manifest
+        self.columns = columns
+
+    @classmethod
+    def open(cls, folder: Path | str) -> Recording:
+        """Open a folder. Raises DataError when it is missing, unfinished, of another format, or a column is damaged."""
+        folder = Path(folder)
+        try:
+            manifest = json.loads((folder / "manifest.json").read_text())
+        except FileNotFoundError:
+            state = "is an unfinished recording (no manifest.json)" if folder.is_dir() else "does not exist"
+            raise DataError(f"{folder} {state}; record it again with `linkvla collect`") from None
+        except (OSError, ValueError) as error:
+            raise DataError(f"{folder}/manifest.json cannot be read: {error}") from None
+        if manifest.get("format") != FORMAT:
+            raise DataError(f"{folder} has recording format {manifest.get('format')}, this version reads {FORMAT}")
+        if manifest.get("classes") != list(AUXILIARY_CLASSES):
+            raise DataError(f"{folder} was recorded with other auxiliary classes; record it again")
+        columns = {}
+        for name, (dtype, shape) in _columns(tuple(manifest["view_shape"]), len(AUXILIARY_CLASSES)).items():
+            columns[name] = _map_column(folder / f"{name}.npy", dtype, (int(manifest["rows"]), *shape))
+        return cls(folder, manifest, columns)
+
+    def __len__(self) -> int:
+        return int(self.manifest["rows"])
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        return self.columns[name]
+
+    def __getattr__(self, name: str) -> np.ndarray:
+        try:
+            return self.__dict__["columns"][name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    @property
+    def camera(self) -> CameraRig:
+        """The camera that the views were taken with."""
+        return CameraRig(**self.manifest["camera"])
+
+
+def _map_column(path: Path, dtype: np.dtype, shape: tuple[int, ...]) -> np.ndarray:
+    if shape[0] == 0:
+        return np.zeros(shape, dtype)
+    try:
+        column = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise DataError(f"column {path} cannot be read: {error}") from None
+    if column.shape != shape or column.dtype != dtype:
+        raise DataError(f"column {path} should be {shape} {dtype}, is {column.shape} {column.dtype}; record it again")
+    return column
