@@ -177,7 +177,7 @@ class RoadGraph:
             shift = min(last.start - goal.index, before.stop - before.start)
             before.stop -= shift
             last.start -= shift
-            # Where the change is between keypoints side by side it was asked for; after a junction there is another way.
+            # Keypoints side by side ask for a cramped change; after a junction there is another way.
             cramped = len(path) > 2 and before.stop - before.start < _SHORTEST_CHANGE
             if cramped or last.start - goal.index > _BACKWARDS_TOLERANCE:
                 excluded.add((before.lane, last.lane))
