@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+
 from linkvla.launch.sim.world.pose import Box, Pose
 from linkvla.launch.sim.world.town import LightState, StopSignSite, TrafficLightSite
 

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
+
 from linkvla.launch.sim.world.town import StopLine
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def stop_line(waypoint: carla.Waypoint) -> StopLine:
 
 
 def straight_exit(waypoint: carla.Waypoint, limit: float = 60.0) -> carla.Waypoint | None:
-    """First lane point beyond the junction ahead on the straightest path; None where no path goes on within 30 degrees."""
+    """First lane point beyond the junction ahead on the straightest path; None where every path turns."""
     yaw = waypoint.transform.rotation.yaw
     best, best_turn = None, 30.0
     frontier, walked, inside = [waypoint], 0.0, False

@@ -1,4 +1,4 @@
-"""The parts of an OpenDRIVE file that ``carla.Map`` does not hand out: signals, controllers, speeds, stop-line objects."""
+"""The parts of an OpenDRIVE file that ``carla.Map`` does not hand out: signals, controllers, speeds, stop lines."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class SignalRecord:
     s: float
     t: float
     orientation: str
-    lanes: tuple[int, ...]  # from the validities; empty: none given, or only lane 0
+    lanes: tuple[int, ...] | None  # from the validities, lane 0 left out; None: no validity given, so all lanes
     is_reference: bool
 
 
@@ -60,12 +60,13 @@ def _number(element: ElementTree.Element, name: str, default: float = 0.0) -> fl
         return default
 
 
-def _valid_lanes(element: ElementTree.Element) -> tuple[int, ...]:
+def _valid_lanes(element: ElementTree.Element) -> tuple[int, ...] | None:
     lanes: list[int] = []
-    for validity in element.findall("validity"):
+    validities = element.findall("validity")
+    for validity in validities:
         first, last = int(_number(validity, "fromLane")), int(_number(validity, "toLane"))
         lanes += [lane for lane in range(min(first, last), max(first, last) + 1) if lane != 0]
-    return tuple(dict.fromkeys(lanes))
+    return tuple(dict.fromkeys(lanes)) if validities else None
 
 
 def _signals_of(road: ElementTree.Element, kinds: dict[str, str]) -> list[SignalRecord]:

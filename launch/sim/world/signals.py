@@ -1,7 +1,8 @@
-"""From OpenDRIVE signals to places in the world: which lanes a light or sign governs, where its lamps and its box stand.
+"""From OpenDRIVE signals to places in the world: the lanes that a light or sign governs, its lamps, its trigger box.
 
-Conventions (CARLA's): a traffic light's x axis lies ACROSS the lanes that it governs, so its yaw is the direction of travel
-plus 90 degrees; its trigger box has half_x across and half_y along the lanes. A stop sign's yaw is the direction of travel.
+Conventions (CARLA's): a traffic light's x axis lies ACROSS the lanes that it governs, so its yaw is the direction of
+travel plus 90 degrees; its trigger box has half_x across and half_y along the lanes. A stop sign's yaw is the direction
+of travel.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+
 from linkvla.launch.sim.world.lanes import (
     angle_between,
     before_junction,
@@ -41,9 +43,9 @@ def variation(sign_id: str, salt: str) -> float:
 
 def _lanes_of(record: SignalRecord, town_map: carla.Map) -> list[carla.Waypoint]:
     """Driving-lane waypoints at the record's position."""
-    lanes: Sequence[int] = record.lanes
-    if not lanes:
-        if record.is_reference or record.orientation not in "+-":
+    lanes: Sequence[int] | None = record.lanes
+    if lanes is None:
+        if record.orientation not in "+-":
             return []
         sign = -1 if record.orientation == "+" else 1
         lanes = [sign * number for number in range(1, 9)]
@@ -99,8 +101,7 @@ def _trigger(pose: Pose, stops: Sequence[StopLine], length: float, across_is_x: 
         forward, right = np.array([math.cos(yaw), math.sin(yaw)]), np.array([-math.sin(yaw), math.cos(yaw)])
         line = np.array([stop.x, stop.y])
         for along in (-length, 0.0):
-            for side in (-0.45, 0.45):
-                corners.append([*(line + forward * along + right * side * stop.width), stop.z])
+            corners += [[*(line + forward * along + right * side * stop.width), stop.z] for side in (-0.45, 0.45)]
     local = (np.array(corners) - pose.location()) @ pose.rotation_matrix()
     low, high = local.min(axis=0), local.max(axis=0)
     centre, half = (low + high) / 2.0, (high - low) / 2.0

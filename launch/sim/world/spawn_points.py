@@ -1,4 +1,4 @@
-"""Recommended spawn points: ``carla.Map`` has none offline (a CARLA server sends its own), so they are laid along the lanes."""
+"""Recommended spawn points. ``carla.Map`` has none offline (a server sends them): they are laid along the lanes."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+
 from linkvla.launch.sim.errors import TownError
 from linkvla.launch.sim.world.opendrive import read_road_file
 from linkvla.launch.sim.world.signals import stop_sign_sites, traffic_light_sites
