@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from linkvla.model.data.view import CameraRig
 from linkvla.model.interface.errors import DataError
 from linkvla.model.interface.types import PATH_POINTS, SPEED_WAYPOINTS

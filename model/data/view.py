@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 
 import cv2
 import numpy as np
+
 from linkvla.model.interface.errors import ConfigurationError, ObservationError
 
 DROPPED_SHARE = 0.3  # of the frame's rows, at the bottom: 4.8 of 16 in SimLingo

@@ -1,0 +1,162 @@
+"""Waypoints to action tokens and back: the log grid of LinkVLA section 3.1, its soft labels and its two decoders.
+
+A point (x, y) in the ego frame (x forward, y right, metres) is warped per axis, z' = sign(z) log(1 + k|z|), and rounded to
+the nearest node of a regular grid of pitch 0.1: 56 nodes in x (0..50 m) times 101 in y (-30..30 m), 5656 cells in all.
+Rounding to nodes makes (0, 0) exact, so a standing car decodes to exactly zero, and keeps y symmetric.
+
+Cell id = i * 101 + j with i in 0..55 and j in 0..100 (j = 50 is y = 0).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+
+from linkvla.model.interface.errors import ConfigurationError, ObservationError
+
+BORDER_MARGIN = 3.0
+"""Cells that a soft label's centre may lie outside the grid; farther targets carry no information and are masked."""
+
+_WINDOW = 3  # half width, in cells, of the local expectation
+
+
+@dataclass(frozen=True)
+class ActionTokenizer:
+    """The log grid. All methods take and return torch tensors, on any device, over any leading dimensions.
+
+    ``k`` and ``step`` are the paper's; ``sigma`` and ``radius`` (in cells) shape the soft labels; ``centre`` says where a
+    label's Gaussian sits: "cell" (the paper: the nearest node) or "continuous" (the unrounded coordinate, which keeps
+    sub-cell information that ``expectation`` reads back).
+    """
+
+    x_max: float = 50.0
+    y_max: float = 30.0
+    k: float = 5.0
+    step: float = 0.1
+    sigma: float = 1.2
+    radius: int = 10
+    centre: str = "continuous"
+
+    def __post_init__(self) -> None:
+        positive = {"x_max": self.x_max, "y_max": self.y_max, "k": self.k, "step": self.step, "sigma": self.sigma}
+        for name, value in positive.items():
+            if not (math.isfinite(value) and value > 0):
+                raise ConfigurationError(f"the action grid's {name} must be positive, got {value}")
+        if self.centre not in ("cell", "continuous"):
+            raise ConfigurationError(f'label centre must be "cell" or "continuous", got {self.centre!r}')
+
+    @property
+    def nodes_x(self) -> int:
+        """Nodes along x: 56 for the paper's values."""
+        return int(math.log1p(self.k * self.x_max) / self.step) + 1
+
+    @property
+    def half_y(self) -> int:
+        """Nodes to each side of y = 0: 50 for the paper's values."""
+        return int(math.log1p(self.k * self.y_max) / self.step)
+
+    @property
+    def nodes_y(self) -> int:
+        """Nodes along y: 101 for the paper's values."""
+        return 2 * self.half_y + 1
+
+    @property
+    def size(self) -> int:
+        """Cells in all: 5656 for the paper's values."""
+        return self.nodes_x * self.nodes_y
+
+    def warp(self, metres: torch.Tensor) -> torch.Tensor:
+        """Metres to signed cells, any axis: sign(z) log(1 + k|z|) / step (equation 1)."""
+        return torch.sign(metres) * torch.log1p(self.k * metres.abs()) / self.step
+
+    def unwarp(self, cells: torch.Tensor) -> torch.Tensor:
+        """Inverse of ``warp``."""
+        return torch.sign(cells) * torch.expm1(cells.abs() * self.step) / self.k
+
+    def coordinates(self, points: torch.Tensor) -> torch.Tensor:
+        """Continuous grid coordinates (..., 2) of points (..., 2) in metres: x in cells from 0, y from ``half_y``.
+
+        Not clamped. Raises ObservationError on NaN or infinity, which would otherwise become a valid-looking id.
+        """
+        if not bool(torch.isfinite(points).all()):
+            raise ObservationError("waypoints must be finite before they are tokenised, got NaN or infinity")
+        warped = self.warp(points)
+        return torch.stack([warped[..., 0], warped[..., 1] + self.half_y], dim=-1)
+
+    def encode(self, points: torch.Tensor) -> torch.Tensor:
+        """Cell ids (...), int64, of points (..., 2) in metres.
+
+        Points beyond the grid are first pulled in along the ray from the ego, so that their direction stays; points
+        behind the ego are clamped to x = 0.
+        """
+        border_x = float(self.unwarp(torch.tensor(self.nodes_x - 1.0)))
+        border_y = float(self.unwarp(torch.tensor(float(self.half_y))))
+        excess = torch.maximum(points[..., 0] / border_x, points[..., 1].abs() / border_y).clamp(min=1.0)
+        coordinates = self.coordinates(points / excess[..., None]).round().long()
+        i = coordinates[..., 0].clamp(0, self.nodes_x - 1)
+        j = coordinates[..., 1].clamp(0, self.nodes_y - 1)
+        return i * self.nodes_y + j
+
+    def decode(self, ids: torch.Tensor) -> torch.Tensor:
+        """Node positions (..., 2), float32, metres, of cell ids (...)."""
+        i = torch.div(ids, self.nodes_y, rounding_mode="floor")
+        j = ids - i * self.nodes_y - self.half_y
+        return torch.stack([self.unwarp(i.float()), self.unwarp(j.float())], dim=-1)
+
+    def label_marginals(self, points: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Soft labels (equation 2) of points (..., 2) in metres, as their two factors.
+
+        Returns (along_x (..., 56), along_y (..., 101), valid (...)): the label of cell (i, j) is along_x[i] *
+        along_y[j], both normalised; ``valid`` is False where the centre lies more than ``BORDER_MARGIN`` cells outside,
+        and such a target must carry no loss.
+        """
+        centre = self.coordinates(points)
+        limits = torch.tensor([self.nodes_x - 1.0, self.nodes_y - 1.0], device=points.device)
+        valid = ((centre >= -BORDER_MARGIN) & (centre <= limits + BORDER_MARGIN)).all(-1)
+        if self.centre == "cell":
+            centre = torch.minimum(centre.round().clamp(min=0.0), limits)
+        else:
+            centre = torch.minimum(centre.clamp(min=-BORDER_MARGIN), limits + BORDER_MARGIN)
+        return self._bell(centre[..., 0], self.nodes_x), self._bell(centre[..., 1], self.nodes_y), valid
+
+    def soft_labels(self, points: torch.Tensor) -> torch.Tensor:
+        """The whole label (..., 5656) of points (..., 2): for tests and plots; training uses ``label_marginals``."""
+        along_x, along_y, _ = self.label_marginals(points)
+        return (along_x[..., :, None] * along_y[..., None, :]).flatten(-2)
+
+    def expectation(self, logits: torch.Tensor) -> torch.Tensor:
+        """Sub-cell positions (..., 2), float32, metres, from logits (..., 5656).
+
+        Per axis, on the marginal: the mean over +-3 cells around the mode, taken in the warped space (averaging metres
+        would be biased outward); where that window is cut by the grid's border, the log-odds estimate of the Gaussian's
+        centre instead.
+        """
+        probabilities = logits.float().softmax(-1).unflatten(-1, (self.nodes_x, self.nodes_y))
+        mode = logits.argmax(-1)
+        i = torch.div(mode, self.nodes_y, rounding_mode="floor")
+        x = self._locate(probabilities.sum(-1), i)
+        y = self._locate(probabilities.sum(-2), mode - i * self.nodes_y) - self.half_y
+        return torch.stack([self.unwarp(x), self.unwarp(y)], dim=-1)
+
+    def _bell(self, centre: torch.Tensor, nodes: int) -> torch.Tensor:
+        distance = torch.arange(nodes, device=centre.device) - centre[..., None]
+        weight = torch.exp(distance.square() / (-2.0 * self.sigma**2)) * (distance.abs() <= self.radius)
+        return weight / weight.sum(-1, keepdim=True)
+
+    def _locate(self, marginal: torch.Tensor, mode: torch.Tensor) -> torch.Tensor:
+        """Continuous coordinate (...) of the bump around ``mode`` (...) in ``marginal`` (..., nodes)."""
+        nodes = marginal.shape[-1]
+        offsets = torch.arange(-_WINDOW, _WINDOW + 1, device=marginal.device)
+        index = mode[..., None] + offsets
+        inside = (index >= 0) & (index < nodes)
+        window = marginal.gather(-1, index.clamp(0, nodes - 1)) * inside
+        mean = (window * offsets).sum(-1) / window.sum(-1)
+        # neighbour k of a discretised Gaussian says mu = k/2 + sigma^2 (log p_k - log p_0) / k; trust it as k^2 p_k / p_0
+        k = torch.where(offsets == 0, 1, offsets).float()
+        odds = (window / window[..., _WINDOW : _WINDOW + 1]).clamp(min=1e-12)
+        estimate = k / 2 + self.sigma**2 * odds.log() / k
+        trust = k.square() * odds * inside * (offsets != 0)
+        fitted = ((estimate * trust).sum(-1) / trust.sum(-1)).clamp(-_WINDOW, _WINDOW)
+        return mode + torch.where(inside.all(-1), mean, fitted)
