@@ -261,7 +261,7 @@ def _finish(arrays: dict[str, np.ndarray], spans: list[tuple[int, int, int]]) ->
     smooth = {name: np.interp(arc, source, arrays[name][keep]) for name in ("x", "y", "z", "yaw", "pitch")}
     nearest = np.clip(np.searchsorted(source, arc + 1e-6, side="right") - 1, 0, len(source) - 1)
     held = {name: arrays[name][keep][nearest] for name in ("is_junction", "lane_width", "speed_limit")}
-    command = _junction_commands(smooth["yaw"], held["is_junction"])
+    command = junction_commands(smooth["yaw"], held["is_junction"])
     for first, last, option in spans:
         command[[int(np.argmin(np.abs(arc - old_arc[first]))), int(np.argmin(np.abs(arc - old_arc[last])))]] = option
     return DenseRoute(
@@ -270,7 +270,7 @@ def _finish(arrays: dict[str, np.ndarray], spans: list[tuple[int, int, int]]) ->
     )  # fmt: skip
 
 
-def _junction_commands(yaw: np.ndarray, is_junction: np.ndarray) -> np.ndarray:
+def junction_commands(yaw: np.ndarray, is_junction: np.ndarray) -> np.ndarray:
     """(n,) int: LANEFOLLOW outside junctions, the turn's command within each."""
     command = np.full(len(yaw), int(Command.LANE_FOLLOW))
     edges = np.flatnonzero(np.diff(np.concatenate([[0], is_junction.astype(int), [0]])))

@@ -1,0 +1,5 @@
+"""Teaching data: random situations, drives of a policy, and what the expert would do in each."""
+
+from linkvla.launch.collection.collect import HELD_OUT_TOWNS, TRAINING_TOWNS, CollectSettings, collect
+
+__all__ = ["HELD_OUT_TOWNS", "TRAINING_TOWNS", "CollectSettings", "collect"]

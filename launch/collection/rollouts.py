@@ -1,0 +1,131 @@
+"""On-policy data: a policy drives drawn situations for a while, many at once, and the expert labels where it gets to (DAgger).
+
+No server is involved: the ego moves by the embedded server's own vehicle model, leaders by IDM, lights by a timer. One
+batched forward serves all episodes, so that a worker labels tens of frames per second on one core.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from linkvla.agent.control.plan_follower import PlanFollower
+from linkvla.launch.collection.frames import Photographer, observe, record
+from linkvla.launch.collection.sampler import Sampler, set_light
+from linkvla.launch.collection.situation import RoadUser, Situation
+from linkvla.launch.sim.physics.vehicle import step_kinematic
+from linkvla.launch.sim.world.town import LightState
+from linkvla.model.data.recording import Record, Tag
+from linkvla.model.interface.types import Observation, Plan
+
+Policy = Callable[[list[Situation], list[Observation]], list[Plan]]
+"""The network looks at the observations; the expert is privileged and looks at the situations."""
+
+_TICK = 0.05  # s, as in the closed loop
+_TICKS_PER_DECISION = 2
+_LONGEST = 20.0  # s of one episode
+_LOST = 3.5  # m from the route: the episode ends, its last states are beyond recovery
+_ROUTE_LEFT = 25.0  # m of route that must remain
+_STILL_LIMIT = 8.0  # s without moving, with nothing that holds the ego
+
+
+@dataclass
+class _Episode:
+    situation: Situation
+    follower: PlanFollower
+    next_switch: float  # s, when the ego's light changes
+    cruise: list[float]  # m/s each road user wants to drive
+    control: tuple[float, float, float] = (0.0, 0.0, 1.0)
+    time: float = 0.0
+    still: float = 0.0
+
+
+def rollouts(
+    sampler: Sampler, photographer: Photographer, policy: Policy, episodes: int, keep_every: int
+) -> Iterator[Record]:
+    """Endless labelled frames of ``episodes`` parallel drives; every ``keep_every``-th decision of each is yielded."""
+    rng = sampler.rng
+    running = [_start(sampler) for _ in range(episodes)]
+    decision = 0
+    while True:
+        observations = []
+        for episode in running:
+            frame = photographer.take(episode.situation)
+            # The renderer draws the next picture into the same buffers.
+            observations.append(observe(episode.situation, frame.rgb.copy(), rng))
+            if decision % keep_every == 0:
+                yield record(episode.situation, photographer, frame, rng, Tag.ON_POLICY)
+        for k, plan in enumerate(policy([e.situation for e in running], observations)):
+            _advance(running[k], plan, rng)
+            if _over(running[k]):
+                running[k] = _start(sampler)
+        decision += 1
+
+
+def _start(sampler: Sampler) -> _Episode:
+    situation = sampler.draw()
+    # Things that stand across the road for ever teach nothing but standing.
+    situation.ahead = [user for user in situation.ahead if abs(user.heading) < 0.5]
+    cruise = [sampler.rng.uniform(3.0, 7.5) for _ in situation.ahead]
+    return _Episode(situation, PlanFollower(), sampler.rng.uniform(2.0, 10.0), cruise)
+
+
+def _advance(episode: _Episode, plan: Plan, rng: random.Random) -> None:
+    """Two physics ticks under the plan's control, then the rest of the world."""
+    situation, ego = episode.situation, episode.situation.ego
+    for _ in range(_TICKS_PER_DECISION):
+        episode.control = episode.follower.step(plan, ego.speed)
+        throttle, steer, brake = episode.control
+        ego.x, ego.y, ego.yaw, ego.speed = step_kinematic(
+            ego.x, ego.y, ego.yaw, ego.speed, throttle, steer, brake, _TICK
+        )
+    ego.arc = situation.planner.project(ego.x, ego.y, ego.arc)
+    seconds = _TICKS_PER_DECISION * _TICK
+    episode.time += seconds
+    held = bool(situation.held_by_lights()) or any(u.rear_arc - ego.arc < 10.0 for u in situation.ahead)
+    episode.still = 0.0 if held or ego.speed > 0.1 else episode.still + seconds
+    for user, cruise in zip(situation.ahead, episode.cruise):
+        _move(user, situation, cruise if episode.time > 3.0 or user.speed > 0 else 0.0, seconds)
+    if episode.time >= episode.next_switch:
+        _switch_light(situation, rng)
+        episode.next_switch += rng.uniform(3.0, 10.0)
+
+
+def _move(user: RoadUser, situation: Situation, cruise: float, seconds: float) -> None:
+    """A leader speeds up to its cruise speed and stops at lights that hold it."""
+    wanted = cruise
+    for arc, site in situation.light_arcs:
+        gap = arc - user.arc - user.half_extent[0]
+        if situation.light_states[site] != LightState.GREEN and 0.0 < gap < 25.0:
+            wanted = min(wanted, math.sqrt(2 * 2.5 * max(gap - 1.0, 0.0)))
+    change = float(np.clip(wanted - user.speed, -5.0 * seconds, 1.8 * seconds))
+    user.speed = max(0.0, user.speed + change)
+    user.braking = change < -1.0 * seconds or user.speed < 0.1
+    user.arc += user.speed * seconds
+
+
+def _switch_light(situation: Situation, rng: random.Random) -> None:
+    """The ego's next light takes its next colour."""
+    own = next((site for arc, site in situation.light_arcs if situation.gap_to(arc) > -1.0), None)
+    if own is None:
+        return
+    state = LightState(int(situation.light_states[own]))
+    following = {LightState.RED: LightState.GREEN, LightState.GREEN: LightState.YELLOW}
+    set_light(situation, own, following.get(state, LightState.RED))
+
+
+def _over(episode: _Episode) -> bool:
+    situation, ego = episode.situation, episode.situation.ego
+    x, y = situation.route.at(ego.arc)[:2]
+    hit = any(u.rear_arc - ego.arc < 2.3 and u.arc > ego.arc for u in situation.ahead)
+    return (
+        episode.time > _LONGEST
+        or episode.still > _STILL_LIMIT
+        or math.hypot(ego.x - x, ego.y - y) > _LOST
+        or situation.route.length - ego.arc < _ROUTE_LEFT
+        or hit
+    )

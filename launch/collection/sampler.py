@@ -1,0 +1,204 @@
+"""Draws random situations. States come from chance, not from logged drives, so that the speed says little about what comes next.
+
+A network taught on drives learns "standing, therefore stay"; one taught on drawn states has to look.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+
+import carla
+import numpy as np
+
+from linkvla.agent.expert.planner import EGO_HALF_LENGTH
+from linkvla.agent.navigation.dense_route import DenseRoute
+from linkvla.launch.collection import looks
+from linkvla.launch.collection.situation import Ego, RoadUser, Situation
+from linkvla.launch.collection.stage import Stage
+from linkvla.launch.collection.walks import as_route, walk
+from linkvla.launch.sim.render.snapshot import RenderActor
+from linkvla.launch.sim.world.pose import Pose
+from linkvla.launch.sim.world.town import LightState
+
+_BEHIND, _AHEAD, _MIN_AHEAD = 62.0, 100.0, 72.0  # m of route around the ego
+_HARDEST = 6.0  # m/s^2; a speed from which nobody could stop is lowered
+_EGO_CLEARANCE = 8.0  # m between a bystander and the ego
+_WALKER_EXTENT = (0.25, 0.25, 0.9)  # m
+
+
+class Sampler:
+    """Draws situations on one stage, reproducibly for a seed."""
+
+    def __init__(self, stage: Stage, rng: random.Random) -> None:
+        self.stage = stage
+        self.rng = rng
+
+    def draw(self) -> Situation:
+        """One situation."""
+        route, arc = self._route()
+        ego = self._ego(route, arc)
+        situation = Situation(self.stage, route, ego, self._lights(), looks.weather(self.rng))
+        self._set_own_light(situation)
+        self._put_road_users(situation)
+        situation.bystanders = self._bystanders(situation)
+        self._limit_speed(situation)
+        return situation
+
+    def _route(self) -> tuple[DenseRoute, float]:
+        while True:
+            here = self._start()
+            past = walk(here, _BEHIND, self.rng, backwards=True)
+            ahead = walk(here, _AHEAD, self.rng)
+            if len(ahead) > _MIN_AHEAD and len(past) > 4:
+                route = as_route(past + ahead[1:])
+                return route, float(route.arc[len(past) - 1])
+
+    def _start(self) -> carla.Waypoint:
+        rng = self.rng
+        if self.stage.entries and rng.random() < 0.6:
+            entry = rng.choice(self.stage.entries)
+            offset = rng.uniform(-10.0, -4.5) if rng.random() < 0.25 else rng.uniform(-35.0, 12.0)
+            moved = entry.previous(-offset) if offset < 0 else entry.next(offset + 0.5)
+            if moved:
+                return rng.choice(moved)
+        return rng.choice(self.stage.waypoints)
+
+    def _ego(self, route: DenseRoute, arc: float) -> Ego:
+        rng = self.rng
+        x, y, _, yaw, _ = route.at(arc)
+        kind = rng.random()
+        if kind < 0.25:
+            lateral, turn = 0.0, 0.0
+        elif kind < 0.6:
+            lateral, turn = rng.gauss(0, 0.25), rng.gauss(0, 3)
+        else:
+            lateral, turn = rng.uniform(-1.5, 1.5), rng.uniform(-15, 15)
+        kind = rng.random()
+        if kind < 0.22:
+            speed = 0.0
+        elif kind < 0.4:
+            speed = rng.uniform(0, 3)
+        else:
+            speed = rng.uniform(0, 9)
+        return Ego(
+            x - math.sin(yaw) * lateral, y + math.cos(yaw) * lateral, yaw + math.radians(turn), round(speed, 1), arc
+        )
+
+    def _lights(self) -> np.ndarray:
+        """Each junction gives green or yellow to at most one of its controllers."""
+        sites = self.stage.town.traffic_lights
+        states = np.full(len(sites), LightState.RED, dtype=np.uint8)
+        for junction in {site.junction_id for site in sites}:
+            controllers = sorted({site.controller for site in sites if site.junction_id == junction})
+            open_one = self.rng.choice([*controllers, ""])
+            state = self.rng.choices((LightState.GREEN, LightState.YELLOW), (5, 1))[0]
+            for index, site in enumerate(sites):
+                if site.junction_id == junction and site.controller == open_one:
+                    states[index] = state
+        return states
+
+    def _set_own_light(self, situation: Situation) -> None:
+        """The light that the ego meets next is red half of the time."""
+        own = next((site for arc, site in situation.light_arcs if situation.gap_to(arc) > -1.0), None)
+        if own is None:
+            return
+        state = self.rng.choices((LightState.RED, LightState.GREEN, LightState.YELLOW), (5, 4, 1))[0]
+        set_light(situation, own, state)
+
+    def _put_road_users(self, situation: Situation) -> None:
+        rng = self.rng
+        kind = rng.random()
+        if kind < 0.42:
+            situation.ahead.append(self._lead(situation))
+        elif kind < 0.50:
+            situation.ahead.append(self._crossing_car(situation))
+        elif kind < 0.54:
+            situation.ahead.append(self._walker(situation))
+
+    def _lead(self, situation: Situation) -> RoadUser:
+        rng = self.rng
+        gap = rng.uniform(1, 8) if rng.random() < 0.45 else rng.uniform(2, 40)
+        speed = 0.0 if rng.random() < 0.55 else rng.uniform(2, 8)
+        shape, extent, colour = looks.vehicle(rng)
+        arc = situation.ego.arc + EGO_HALF_LENGTH + gap + extent[0]
+        # One frame cannot tell a standing car from a moving one: its brake lamps have to.
+        braking = speed == 0.0
+        return RoadUser(
+            arc, speed, extent, shape, colour, rng.gauss(0, 0.15), rng.gauss(0, 0.03), braking, rng.randrange(1 << 16)
+        )
+
+    def _crossing_car(self, situation: Situation) -> RoadUser:
+        rng = self.rng
+        shape, extent, colour = looks.vehicle(rng)
+        arc = situation.ego.arc + EGO_HALF_LENGTH + extent[0] + rng.uniform(2, 25)
+        heading = rng.choice((-1, 1)) * math.radians(rng.gauss(90, 30))
+        lateral = rng.uniform(-1.8, 1.8)
+        return RoadUser(arc, 0.0, extent, shape, colour, lateral, heading, False, rng.randrange(1 << 16))
+
+    def _walker(self, situation: Situation) -> RoadUser:
+        rng = self.rng
+        arc = situation.ego.arc + EGO_HALF_LENGTH + rng.uniform(3, 22)
+        heading = rng.choice((-1, 1)) * math.pi / 2
+        return RoadUser(
+            arc, 0.0, _WALKER_EXTENT, "walker", looks.paint(rng), rng.uniform(-1.5, 1.5), heading,
+            False, rng.randrange(1 << 16),
+        )  # fmt: skip
+
+    def _bystanders(self, situation: Situation) -> tuple[RenderActor, ...]:
+        """Cars on other lanes, and people beside the road, none of them in the ego's way."""
+        rng, lanes = self.rng, self.stage.lane_xyzyaw
+        distance = np.hypot(lanes[:, 0] - situation.ego.x, lanes[:, 1] - situation.ego.y)
+        near = np.flatnonzero((distance > _EGO_CLEARANCE) & (distance < 70.0))
+        wanted = rng.choice((0, 2, 4, 7))
+        route = np.stack([situation.route.x, situation.route.y], axis=1)[::2]
+        taken = [situation.route.at(user.arc)[:2] for user in situation.ahead]
+        actors: list[RenderActor] = []
+        for k in rng.sample(list(near), min(len(near), 3 * wanted)):
+            x, y, z, yaw = lanes[k]
+            blocked = np.hypot(route[:, 0] - x, route[:, 1] - y).min() < 3.1
+            if blocked or any(math.hypot(x - a, y - b) < 8.0 for a, b in taken):
+                continue
+            taken.append((x, y))
+            shape, extent, colour = looks.vehicle(rng)
+            pose = Pose(x, y, z, yaw=math.degrees(yaw) + rng.gauss(0, 2))
+            actors.append(
+                RenderActor(shape, pose, extent, colour, brake=rng.random() < 0.4, seed=rng.randrange(1 << 16))
+            )
+            if len(actors) >= wanted:
+                break
+        return tuple(actors) + self._people(near, route)
+
+    def _people(self, near: np.ndarray, route: np.ndarray) -> tuple[RenderActor, ...]:
+        people, rng = [], self.rng
+        for k in rng.sample(list(near), min(len(near), rng.choice((0, 0, 1, 3)))):
+            x, y, z, yaw = self.stage.lane_xyzyaw[k]
+            offset = rng.uniform(3.0, 6.0)
+            x, y = x - math.sin(yaw) * offset, y + math.cos(yaw) * offset
+            if np.hypot(route[:, 0] - x, route[:, 1] - y).min() < 3.0:
+                continue
+            pose = Pose(x, y, z + 0.15, yaw=rng.uniform(0, 360))
+            phase = rng.uniform(0, 2 * math.pi)
+            people.append(RenderActor("walker", pose, _WALKER_EXTENT, looks.paint(rng), phase=phase, seed=k))
+        return tuple(people)
+
+    def _limit_speed(self, situation: Situation) -> None:
+        """Lower a speed from which the ego could not stop in time."""
+        ego = situation.ego
+        gaps = [user.rear_arc - ego.arc - EGO_HALF_LENGTH for user in situation.ahead if user.speed == 0.0]
+        gaps += [situation.gap_to(arc) for arc in situation.held_by_lights() + situation.held_by_signs()]
+        room = max(0.0, min(gaps, default=math.inf))
+        if ego.speed**2 / (2 * _HARDEST) > room:
+            ego.speed = round(math.sqrt(2 * _HARDEST * room) * self.rng.random(), 1)
+
+
+def set_light(situation: Situation, site: int, state: LightState) -> None:
+    """Give one light a state: its controller's lights share it, and the rest of the junction turns red when it opens."""
+    sites = situation.stage.town.traffic_lights
+    for index, other in enumerate(sites):
+        if other.junction_id != sites[site].junction_id:
+            continue
+        if other.controller == sites[site].controller:
+            situation.light_states[index] = state
+        elif state != LightState.RED:
+            situation.light_states[index] = LightState.RED

@@ -1,0 +1,151 @@
+"""One traffic situation: an ego on a route, what is ahead of it, and what the expert would do."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from linkvla.agent.expert.planner import EGO_HALF_LENGTH, ExpertPlanner, Leader
+from linkvla.agent.navigation.dense_route import DenseRoute
+from linkvla.launch.collection.navigation import SparsePlan
+from linkvla.launch.collection.stage import Stage
+from linkvla.launch.sim.render.snapshot import RenderActor, SceneSnapshot
+from linkvla.launch.sim.world.pose import Pose
+from linkvla.launch.sim.world.town import LightState
+from linkvla.launch.sim.world.weather import Weather
+from linkvla.model.data.recording import Tag
+from linkvla.model.interface.types import Plan
+
+_YELLOW_DECELERATION = 4.0  # m/s^2; a yellow light that needs harder braking is driven through
+_SIGN_FREE_ZONE = 1.6  # m before a stop line, in which a car is taken to have stopped already
+_SIGN_STOP_SHIFT = 1.4  # m earlier than at a light, so that the stop comes before the free zone
+_SIGN_CLEARED_WITHIN = 4.0  # m; a car standing this near to the line has made its stop
+_STANDING = 0.15  # m/s
+
+
+@dataclass
+class RoadUser:
+    """Something on the ego's route."""
+
+    arc: float  # m along the route, of its centre
+    speed: float  # m/s along the route
+    half_extent: tuple[float, float, float]  # m
+    shape: str
+    colour: tuple[float, float, float]
+    lateral: float = 0.0  # m right of the route
+    heading: float = 0.0  # rad relative to the route
+    braking: bool = False
+    seed: int = 0
+
+    @property
+    def rear_arc(self) -> float:
+        """Nearest end as seen from behind, m along the route."""
+        along = abs(math.cos(self.heading)) * self.half_extent[0] + abs(math.sin(self.heading)) * self.half_extent[1]
+        return self.arc - along
+
+    def drawn(self, route: DenseRoute) -> RenderActor:
+        """For the renderer."""
+        x, y, z, yaw, pitch = route.at(self.arc)
+        pose = Pose(
+            float(x - math.sin(yaw) * self.lateral), float(y + math.cos(yaw) * self.lateral), float(z),
+            pitch=math.degrees(pitch), yaw=math.degrees(yaw + self.heading),
+        )  # fmt: skip
+        return RenderActor(self.shape, pose, self.half_extent, self.colour, brake=self.braking, seed=self.seed)
+
+
+@dataclass
+class Ego:
+    """The ego's state in the world."""
+
+    x: float  # m
+    y: float  # m
+    yaw: float  # rad
+    speed: float  # m/s
+    arc: float  # m along the route
+
+
+@dataclass
+class Situation:
+    """Everything that decides the picture and the label."""
+
+    stage: Stage
+    route: DenseRoute
+    ego: Ego
+    light_states: np.ndarray  # (lights of the town,) uint8 LightState
+    weather: Weather
+    ahead: list[RoadUser] = field(default_factory=list)
+    bystanders: tuple[RenderActor, ...] = ()
+
+    def __post_init__(self) -> None:
+        route_xy = np.stack([self.route.x, self.route.y], axis=1)
+        args = (route_xy, self.route.yaw_rad, self.route.arc)
+        self.planner = ExpertPlanner(self.route)
+        self.sparse_plan = SparsePlan(self.route)
+        self.light_arcs = self.stage.light_lines.on_route(*args)
+        self.sign_arcs = self.stage.stop_sign_lines.on_route(*args)
+
+    def gap_to(self, arc: float) -> float:
+        """Metres from the front bumper to a place on the route; negative once it is passed."""
+        return arc - self.ego.arc - EGO_HALF_LENGTH
+
+    def held_by_lights(self) -> list[float]:
+        """Stop lines (m along the route) of lights that hold the ego now."""
+        arcs = []
+        for arc, site in self.light_arcs:
+            gap, state = self.gap_to(arc), self.light_states[site]
+            if gap < -1.0 or state not in (LightState.RED, LightState.YELLOW):
+                continue
+            if state == LightState.YELLOW and self.ego.speed**2 / (2 * _YELLOW_DECELERATION) > max(gap, 0.0):
+                continue
+            arcs.append(arc)
+        return arcs
+
+    def held_by_signs(self) -> list[float]:
+        """Stop-sign lines that hold the ego now, shifted towards the ego.
+
+        A network without memory cannot know that it has stopped, so neither may its teacher: standing close to the line,
+        or being about to cross it, counts as having stopped.
+        """
+        arcs = []
+        for arc, _ in self.sign_arcs:
+            gap = self.gap_to(arc)
+            stood = self.ego.speed < _STANDING and gap < _SIGN_CLEARED_WITHIN
+            if gap > _SIGN_FREE_ZONE and not stood:
+                arcs.append(arc - _SIGN_STOP_SHIFT)
+        return arcs
+
+    def plan(self) -> Plan:
+        """The expert's plan (the label)."""
+        ego = self.ego
+        leaders = [Leader(user.rear_arc, user.speed) for user in self.ahead if user.arc > ego.arc]
+        stops = self.held_by_lights() + self.held_by_signs()
+        return self.planner.plan(ego.arc, (ego.x, ego.y, ego.yaw), ego.speed, leaders, stops)
+
+    def tag(self, plan: Plan) -> Tag:
+        """What is special about this situation (see Tag)."""
+        tag = Tag(0)
+        lead_gap = min((user.rear_arc - self.ego.arc - EGO_HALF_LENGTH for user in self.ahead), default=math.inf)
+        light_gap = min((self.gap_to(arc) for arc in self.held_by_lights()), default=math.inf)
+        if light_gap < min(25.0, lead_gap):
+            tag |= Tag.RED_LIGHT
+        if any(user.speed < 0.1 for user in self.ahead) and lead_gap < min(15.0, light_gap):
+            tag |= Tag.LEAD
+        if any(self.gap_to(arc) < min(25.0, lead_gap) for arc in self.held_by_signs()):
+            tag |= Tag.STOP_SIGN
+        if self.ego.speed < 0.5 and np.hypot(*plan.speed_waypoints_in_ego[-1]) > 2.5:
+            tag |= Tag.START
+        if self.route.is_junction[self.route.index_at(self.ego.arc)]:
+            tag |= Tag.JUNCTION
+        return tag
+
+    def ego_pose(self) -> Pose:
+        """The ego's pose in the world; height and slope are the road's."""
+        _, _, z, _, pitch = self.route.at(self.ego.arc)
+        return Pose(self.ego.x, self.ego.y, float(z), pitch=math.degrees(pitch), yaw=math.degrees(self.ego.yaw))
+
+    def snapshot(self) -> SceneSnapshot:
+        """For the renderer."""
+        actors = tuple(user.drawn(self.route) for user in self.ahead) + self.bystanders
+        return SceneSnapshot(actors, self.light_states, self.weather)
