@@ -1,0 +1,109 @@
+"""Background traffic: cars that the client's own Traffic Manager drives."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+from collections.abc import Sequence
+
+import carla
+
+SPAWN_POINTS_PER_CAR = 4
+MIN_CARS, MAX_CARS = 4, 30
+CLEARANCE = 15.0  # m around the ego's start where no car is put
+SLOWER_THAN_LIMIT = 10.0  # percent
+
+
+def default_number(spawn_points: int) -> int:
+    """Number of background cars for a town with that many spawn points."""
+    return min(MAX_CARS, max(MIN_CARS, spawn_points // SPAWN_POINTS_PER_CAR))
+
+
+def car_blueprints(library: carla.BlueprintLibrary) -> list[carla.ActorBlueprint]:
+    """Four-wheeled vehicles without lorries and buses, in a fixed order."""
+
+    def ordinary(blueprint: carla.ActorBlueprint) -> bool:
+        if blueprint.has_attribute("number_of_wheels") and blueprint.get_attribute("number_of_wheels").as_int() != 4:
+            return False
+        kind = blueprint.get_attribute("base_type").as_str() if blueprint.has_attribute("base_type") else "car"
+        return kind in ("", "car", "van")
+
+    return sorted(filter(ordinary, library.filter("vehicle.*")), key=lambda blueprint: blueprint.id)
+
+
+class BackgroundTraffic:
+    """Spawns cars and lets the Traffic Manager drive them, repeatably for a seed.
+
+    Args:
+        client: connected client; its world must be in synchronous mode.
+        world: the running world.
+        traffic_manager_port: port of the Traffic Manager, which lives in this process.
+        number: cars; None = by the number of spawn points of the town. Fewer where the town has no room.
+        keep_clear: the ego's start, metres, world.
+        seed: of the choice of cars and places and of the Traffic Manager.
+    """
+
+    def __init__(
+        self,
+        client: carla.Client,
+        world: carla.World,
+        traffic_manager_port: int,
+        number: int | None,
+        keep_clear: tuple[float, float, float],
+        seed: int = 0,
+    ) -> None:
+        self._client = client
+        self._manager: carla.TrafficManager | None = None
+        self.actor_ids: list[int] = []
+        points = world.get_map().get_spawn_points()
+        wanted = default_number(len(points)) if number is None else number
+        if wanted <= 0:
+            return
+        choice = random.Random(seed)
+        start = carla.Location(*keep_clear)
+        places = [point for point in points if point.location.distance(start) > CLEARANCE]
+        choice.shuffle(places)
+        self._manager = self._start_manager(traffic_manager_port, seed)
+        self._spawn(car_blueprints(world.get_blueprint_library()), places[:wanted], traffic_manager_port, choice)
+
+    def _start_manager(self, port: int, seed: int) -> carla.TrafficManager:
+        manager = self._client.get_trafficmanager(port)
+        manager.set_synchronous_mode(True)
+        manager.set_random_device_seed(seed)
+        manager.set_hybrid_physics_mode(False)
+        manager.set_global_distance_to_leading_vehicle(2.5)
+        manager.global_percentage_speed_difference(SLOWER_THAN_LIMIT)
+        return manager
+
+    def _spawn(
+        self,
+        blueprints: Sequence[carla.ActorBlueprint],
+        places: Sequence[carla.Transform],
+        port: int,
+        choice: random.Random,
+    ) -> None:
+        if not blueprints:
+            return
+        batch = []
+        for place in places:
+            blueprint = choice.choice(blueprints)
+            if blueprint.has_attribute("color"):
+                blueprint.set_attribute("color", choice.choice(blueprint.get_attribute("color").recommended_values))
+            blueprint.set_attribute("role_name", "background")
+            spawn = carla.command.SpawnActor(blueprint, place)
+            batch.append(spawn.then(carla.command.SetAutopilot(carla.command.FutureActor, True, port)))
+        responses = self._client.apply_batch_sync(batch, False)
+        # A car that finds no room is left out: traffic is background, not a part of the task.
+        self.actor_ids = [response.actor_id for response in responses if not response.error]
+
+    def close(self) -> None:
+        """Remove the cars; a dead simulator is not an error here."""
+        ids, self.actor_ids = self.actor_ids, []
+        with contextlib.suppress(RuntimeError):
+            if ids:
+                port = self._manager.get_port()
+                self._client.apply_batch_sync([carla.command.SetAutopilot(i, False, port) for i in ids], False)
+                self._client.apply_batch_sync([carla.command.DestroyActor(i) for i in ids], False)
+            if self._manager is not None:
+                self._manager.set_synchronous_mode(False)
+        self._manager = None
