@@ -12,7 +12,7 @@ from linkvla.launch.collection.situation import Situation
 from linkvla.launch.sim.render.camera import Camera, Frame
 from linkvla.launch.sim.render.materials import Material
 from linkvla.launch.sim.world.pose import Pose
-from linkvla.model.data.recording import AUXILIARY_CLASSES, CELL, Record, Tag
+from linkvla.model.data.recording import AUXILIARY_CLASSES, CELL, Record
 from linkvla.model.data.view import CameraRig, kept_rows, make_view
 from linkvla.model.interface.types import Observation, Plan
 

@@ -1,7 +1,7 @@
 """What the agent's route planner would say at a place along a route, without having driven there.
 
-The closed loop keeps state (points are dropped as the car passes them); a sampled situation has no past, so the same rules
-are written here as a function of the arc length.
+The closed loop keeps state (points are dropped as the car passes them); a sampled situation has no past, so the
+same rules are written here as a function of the arc length.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class SparsePlan:
         self._commands = [int(c) for c in route.command[indices]]
 
     def guidance(self, arc: float, x: float, y: float, yaw: float) -> Guidance:
-        """Guidance for an ego at ``arc`` metres along the route with pose (x, y) metres and yaw radians in the world."""
+        """Guidance for an ego at ``arc`` metres along the route; pose (x, y) in metres and yaw in radians, world."""
         last = len(self._arcs) - 1
         k = min(int(np.searchsorted(self._arcs, arc + _PASSED_WITHIN, side="right")), last)
         following = min(k + 1, last)

@@ -1,4 +1,4 @@
-"""On-policy data: a policy drives drawn situations for a while, many at once, and the expert labels where it gets to (DAgger).
+"""On-policy data (DAgger): a policy drives drawn situations, many at once, and the expert labels where it gets to.
 
 No server is involved: the ego moves by the embedded server's own vehicle model, leaders by IDM, lights by a timer. One
 batched forward serves all episodes, so that a worker labels tens of frames per second on one core.

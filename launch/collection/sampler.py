@@ -1,4 +1,4 @@
-"""Draws random situations. States come from chance, not from logged drives, so that the speed says little about what comes next.
+"""Draws random situations. States come from chance, not from logged drives: speed then says little about the future.
 
 A network taught on drives learns "standing, therefore stay"; one taught on drawn states has to look.
 """
@@ -193,7 +193,7 @@ class Sampler:
 
 
 def set_light(situation: Situation, site: int, state: LightState) -> None:
-    """Give one light a state: its controller's lights share it, and the rest of the junction turns red when it opens."""
+    """Give a light a state: its controller's lights share it; the rest of the junction turns red when it opens."""
     sites = situation.stage.town.traffic_lights
     for index, other in enumerate(sites):
         if other.junction_id != sites[site].junction_id:

@@ -105,8 +105,8 @@ class Situation:
     def held_by_signs(self) -> list[float]:
         """Stop-sign lines that hold the ego now, shifted towards the ego.
 
-        A network without memory cannot know that it has stopped, so neither may its teacher: standing close to the line,
-        or being about to cross it, counts as having stopped.
+        A network without memory cannot know that it has stopped, so neither may its teacher: standing close to
+        the line, or being about to cross it, counts as having stopped.
         """
         arcs = []
         for arc, _ in self.sign_arcs:
