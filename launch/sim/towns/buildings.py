@@ -22,7 +22,7 @@ def buildings(drawn: Drawn) -> list[dict]:
         colour = chance.choice(COLOURS)
         for part in drawn.map.building_parts(building):
             outline = drawn.map.building_footprint(part)
-            low, wall, roof, rise, _, _ = drawn.map.building_part_shape(part)
+            _, wall, roof, rise, _, _ = drawn.map.building_part_shape(part)
             ground = min(z for _, _, z in outline)
             pitched = str(roof).lower() in PITCHED and len(outline) == 4
             found.append(

@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass
 
 from linkvla.launch.sim.towns.geometry import Axis
-from linkvla.launch.sim.towns.layout import Arm, Layout, Node, arms
+from linkvla.launch.sim.towns.layout import Arm, Layout, arms
 from linkvla.launch.sim.towns.roads import minor_arms, stop_distance
 
 TRAFFIC_LIGHT, STOP_SIGN, YIELD_SIGN = "1000001", "206", "205"
@@ -14,7 +14,10 @@ TRAFFIC_LIGHT, STOP_SIGN, YIELD_SIGN = "1000001", "206", "205"
 
 @dataclass(frozen=True)
 class Signal:
-    """A traffic light or sign beside one approach of a junction; it governs all driving lanes of the approach."""
+    """A traffic light or sign beside one approach of a junction, at its stop line.
+
+    It governs all driving lanes of the approach.
+    """
 
     identifier: int
     kind: str  # OpenDRIVE type: TRAFFIC_LIGHT, STOP_SIGN or YIELD_SIGN
@@ -43,11 +46,6 @@ def _beside(arm: Arm, axis: Axis, distance: float, outward: float) -> tuple[floa
     return axis.length - distance, -kerb, (-arm.lanes_in, -1)
 
 
-def _pole_distance(node: Node, chance: random.Random) -> float:
-    """Distance of a light pole before the mouth: beyond the stop line, as far from it as there is room."""
-    return chance.uniform(0.3, max(0.4, stop_distance(node) - 2.0)) if node.crosswalks else 0.3
-
-
 def place(layout: Layout, axes: dict[str, Axis]) -> tuple[list[Signal], list[Controller]]:
     """All signals and controllers of a town; deterministic in the layout."""
     chance = random.Random(f"{layout.name}-{layout.seed}")
@@ -56,9 +54,9 @@ def place(layout: Layout, axes: dict[str, Axis]) -> tuple[list[Signal], list[Con
     for node in layout.nodes.values():
         around = arms(layout, node)
         if node.control == "signal":
-            distance, outward = _pole_distance(node, chance), chance.uniform(0.6, 1.2)
+            outward = chance.uniform(0.6, 1.2)
             for sequence, arm in enumerate(around):
-                s, t, lanes = _beside(arm, axes[arm.edge.name], distance, outward)
+                s, t, lanes = _beside(arm, axes[arm.edge.name], stop_distance(node), outward)
                 identifier = 1000 + len(signals)
                 signals.append(Signal(identifier, TRAFFIC_LIGHT, arm.edge.name, s, t, not arm.at_start, lanes))
                 # One phase per approach: opposing left turns would otherwise cross traffic that is green too.

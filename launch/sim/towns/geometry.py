@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 from linkvla.launch.sim.towns.layout import Arm, AuthoringError, Edge, Layout, Node, arms, vertices
 
@@ -43,14 +44,12 @@ def _side(arm: Arm, counter_clockwise: bool) -> float:
 def mouths(layout: Layout, node: Node) -> dict[tuple[str, bool], float]:
     """Distance in metres from a junction's centre to each of its mouths, keyed by (road name, at_start).
 
-    Kerbs of neighbouring arms at the angle a meet at (w_other + w_own cos a) / sin a along the own axis; the kerb radius
-    adds r / tan(a / 2).
+    Kerbs of neighbouring arms at the angle a meet at (w_other + w_own cos a) / sin a along the own axis; the kerb
+    radius adds r / tan(a / 2).
     """
     around = arms(layout, node)
     if len(around) < 3:
-        raise AuthoringError(
-            f"town {layout.name}: junction {node.name} joins {len(around)} roads; at least 3 are needed."
-        )
+        raise AuthoringError(f"town {layout.name}: junction {node.name} joins {len(around)} roads; 3 at least.")
     distance = {(arm.edge.name, arm.at_start): SHORTEST_MOUTH for arm in around}
     for first, second in zip(around, around[1:] + around[:1]):
         angle = (second.heading - first.heading) % (2 * math.pi)
@@ -75,10 +74,10 @@ def axis(layout: Layout, edge: Edge, trim_start: float, trim_end: float) -> Axis
     Raises AuthoringError where a piece is too short for its bends and mouths.
     """
     points = vertices(layout, edge)
-    legs = [(b[0] - a[0], b[1] - a[1]) for a, b in zip(points, points[1:])]
+    legs = [(b[0] - a[0], b[1] - a[1]) for a, b in pairwise(points)]
     headings = [math.atan2(dy, dx) for dx, dy in legs]
     lengths = [math.hypot(dx, dy) for dx, dy in legs]
-    turns = [math.remainder(b - a, 2 * math.pi) for a, b in zip(headings, headings[1:])]
+    turns = [math.remainder(b - a, 2 * math.pi) for a, b in pairwise(headings)]
     free = list(lengths)
     free[0] -= trim_start
     free[-1] -= trim_end
@@ -89,9 +88,7 @@ def axis(layout: Layout, edge: Edge, trim_start: float, trim_end: float) -> Axis
         radii.append(min(edge.radius, room / math.tan(abs(angle) / 2)) if abs(angle) > 1e-6 else edge.radius)
     tangents = [radius * math.tan(abs(angle) / 2) for radius, angle in zip(radii, turns)]
     if any(radius < 11.0 for radius in radii):
-        raise AuthoringError(
-            f"town {layout.name}: road {edge.name} bends with {min(radii):.1f} m; at least 11 m needed."
-        )
+        raise AuthoringError(f"town {layout.name}: road {edge.name} bends with {min(radii):.1f} m; at least 11.")
     pieces = []
     for index, length in enumerate(free):
         line = length - (tangents[index] if index < len(tangents) else 0) - (tangents[index - 1] if index else 0)
@@ -114,12 +111,10 @@ def height(layout: Layout, edge: Edge, length: float) -> list[tuple[float, float
     if edge.crest:
         stations.insert(1, (length / 2, (first + last) / 2 + edge.crest))
     cubics = []
-    for (s0, z0), (s1, z1) in zip(stations, stations[1:]):
+    for (s0, z0), (s1, z1) in pairwise(stations):
         span, rise = s1 - s0, z1 - z0
         if abs(1.5 * rise / span) > 0.065:
-            raise AuthoringError(
-                f"town {layout.name}: road {edge.name} climbs {150 * rise / span:.1f} %; 6.5 is allowed."
-            )
+            raise AuthoringError(f"town {layout.name}: road {edge.name} climbs {150 * rise / span:.1f} %; at most 6.5.")
         cubics.append((s0, z0, 3 * rise / span**2, -2 * rise / span**3))
     return cubics
 

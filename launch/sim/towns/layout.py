@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 CONTROLS = ("signal", "stop", "all_stop", "yield", "none")
 
@@ -104,7 +105,7 @@ class Layout:
     def street(self, names: str, profile: Profile, **options: float) -> None:
         """Adds straight roads through the junctions named in ``names`` (separated by blanks)."""
         stops = names.split()
-        for start, end in zip(stops, stops[1:]):
+        for start, end in pairwise(stops):
             self.road(start, end, profile, **options)
 
     def without(self, start: str, end: str) -> None:
@@ -154,5 +155,5 @@ def arms(layout: Layout, node: Node) -> list[Arm]:
 
 
 def turn(arriving: Arm, leaving: Arm) -> float:
-    """Change of heading in radians, in (-pi, pi], of a car that comes from one arm and leaves by the other; left > 0."""
+    """Change of heading in radians, in (-pi, pi], of a car from one arm to the other; left > 0."""
     return math.remainder(leaving.heading - arriving.heading - math.pi, 2 * math.pi)

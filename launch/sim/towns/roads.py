@@ -36,16 +36,15 @@ def _lanes(profile_side: int, edge: Edge, direction: str) -> list[roadgen.Lane]:
 
     profile = edge.profile
     common = {"direction": direction, "speed_limit_kph": profile.speed}
-    lanes = []
-    for index in range(profile_side):
-        lanes.append(
-            roadgen.Lane(
-                width=profile.width,
-                left_marking="broken" if index else profile.centre,
-                right_marking="solid" if index == profile_side - 1 else "broken",
-                **common,
-            )
+    lanes = [
+        roadgen.Lane(
+            width=profile.width,
+            left_marking="broken" if index else profile.centre,
+            right_marking="solid" if index == profile_side - 1 else "broken",
+            **common,
         )
+        for index in range(profile_side)
+    ]
     if profile.shoulder:
         lanes.append(roadgen.Lane(width=profile.shoulder, type_="shoulder", right_marking="none", **common))
     if profile.parking:
@@ -67,10 +66,10 @@ def lane_out(arm: Arm, index: int) -> int:
 
 
 def movements(arriving: Arm, around: list[Arm]) -> list[tuple[int, Arm, int]]:
-    """Which entering lane leads to which lane of which arm, as ``(lane, arm, lane)`` with lanes counted from the centre.
+    """Which entering lane leads to which lane of which arm: ``(lane, arm, lane)``, lanes counted from the centre.
 
-    Left turns use the innermost lane, right turns the outermost; straight on keeps the lane, counted from the outside. A
-    lane that would lead nowhere joins the movement of its neighbour.
+    Left turns use the innermost lane, right turns the outermost; straight on keeps the lane, counted from the outside.
+    A lane that would lead nowhere joins the movement of its neighbour.
     """
     lanes = arriving.lanes_in
     found: set[tuple[int, int, int]] = set()
