@@ -1,0 +1,214 @@
+"""Blueprints, spawning, and what can be done to any actor."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from linkvla.launch.sim.errors import SimError
+from linkvla.launch.sim.physics.specs import vehicle_spec
+from linkvla.launch.sim.protocol import lookup, structs
+from linkvla.launch.sim.protocol.envelope import MethodError
+from linkvla.launch.sim.protocol.registry import refuse, rpc
+from linkvla.launch.sim.protocol.rpc import Session
+from linkvla.launch.sim.protocol.sensor_station import camera_of
+from linkvla.launch.sim.world.actors import Actor, Sensor, Vehicle
+from linkvla.launch.sim.world.blueprints import Blueprint, blueprints
+from linkvla.launch.sim.world.pose import Pose
+
+
+def _encode_blueprint(blueprint: Blueprint) -> list:
+    attributes = [
+        [a.name, int(a.kind), a.value, list(a.recommended), a.modifiable, False] for a in blueprint.attributes
+    ]
+    return [blueprint.uid, blueprint.type_id, blueprint.tags, attributes]
+
+
+def encode(session: Session, actor: Actor) -> list:
+    """rpc Actor, with its stream token if it is a sensor."""
+    return structs.encode_actor(actor, session.simulation.sensors.token(actor.id))
+
+
+def spawn(session: Session, description: list, pose: Pose, parent_id: int = 0) -> Actor:
+    """Spawn what an ActorDescription says. Raises MethodError with CARLA's wording where clients look for it."""
+    _, type_id, raw_attributes = description
+    blueprint = blueprints().get(type_id)
+    if blueprint is None:
+        raise MethodError(f"unable to spawn actor: the linkvla server has no blueprint {type_id!r}")
+    attributes = blueprint.defaults()
+    described = {a.name: [a.name, int(a.kind), a.value] for a in blueprint.attributes}
+    for name, kind, text in raw_attributes:
+        attributes[name] = text
+        described[name] = [name, kind, text]
+    simulation = session.simulation
+    if parent_id and parent_id not in simulation.world.actors:
+        raise MethodError(f"unable to attach actor: parent actor {parent_id} not found")
+    if type_id.startswith("sensor.camera."):
+        camera_of(attributes)  # refuse before anything is spawned
+    try:
+        actor = simulation.world.spawn(type_id, attributes, pose, parent_id=parent_id)
+    except SimError as error:
+        raise MethodError(str(error)) from error
+    actor.definition_uid = blueprint.uid
+    actor.description_attributes = list(described.values())
+    if isinstance(actor, Sensor):
+        simulation.sensors.add(actor)
+    return actor
+
+
+def destroy(session: Session, actor_id: int) -> bool:
+    """Destroy an actor and the sensors on it. Raises MethodError when there is none."""
+    simulation = session.simulation
+    if not simulation.world.destroy(actor_id):
+        raise MethodError(f"unable to destroy actor {actor_id}: not found")
+    simulation.sensors.prune()
+    return True
+
+
+@rpc("get_actor_definitions")
+def _get_actor_definitions(_session: Session) -> list:
+    return [_encode_blueprint(blueprint) for blueprint in blueprints().values()]
+
+
+@rpc("get_spectator")
+def _get_spectator(session: Session) -> list:
+    return encode(session, session.simulation.world.spectator)
+
+
+@rpc("spawn_actor")
+def _spawn_actor(session: Session, description: list, transform: list) -> list:
+    return encode(session, spawn(session, description, structs.decode_pose(transform)))
+
+
+@rpc("spawn_actor_with_parent")
+def _spawn_actor_with_parent(
+    session: Session, description: list, transform: list, parent_id: int, _attachment: int = 0, _socket: str = ""
+) -> list:
+    """Every attachment is rigid."""
+    return encode(session, spawn(session, description, structs.decode_pose(transform), parent_id))
+
+
+@rpc("destroy_actor")
+def _destroy_actor(session: Session, actor_id: int) -> bool:
+    return destroy(session, actor_id)
+
+
+@rpc("get_actors_by_id")
+def _get_actors_by_id(session: Session, ids: list[int]) -> list:
+    actors = session.simulation.world.actors
+    return [encode(session, actors[i]) for i in ids if i in actors]
+
+
+@rpc("set_actor_transform", void=True)
+def set_transform(session: Session, actor_id: int, transform: list) -> None:
+    """Teleport; relative to the parent where there is one."""
+    world = session.simulation.world
+    lookup.teleport(world, lookup.find(world, actor_id), structs.decode_pose(transform))
+
+
+@rpc("set_actor_location", void=True)
+def set_location(session: Session, actor_id: int, location: list) -> None:
+    """Teleport, keeping the rotation."""
+    world = session.simulation.world
+    actor = lookup.find(world, actor_id)
+    present = actor.relative_pose if actor.parent_id and actor.relative_pose else actor.pose
+    x, y, z = structs.decode_vector(location).tolist()
+    lookup.teleport(world, actor, Pose(x, y, z, present.pitch, present.yaw, present.roll))
+
+
+@rpc("set_actor_target_velocity", void=True)
+def set_target_velocity(session: Session, actor_id: int, velocity: list) -> None:
+    """World frame, m/s; takes effect at once."""
+    lookup.set_velocity(lookup.find(session.simulation.world, actor_id), structs.decode_vector(velocity))
+
+
+@rpc("set_actor_target_angular_velocity", void=True)
+def set_target_angular_velocity(session: Session, actor_id: int, velocity: list) -> None:
+    """World frame, degrees per second."""
+    actor = lookup.find(session.simulation.world, actor_id)
+    actor.angular_velocity = structs.decode_vector(velocity)
+    if isinstance(actor, Vehicle):
+        actor.spin = float(np.radians(actor.angular_velocity[2]))
+
+
+@rpc("enable_actor_constant_velocity", void=True)
+def _enable_constant_velocity(session: Session, actor_id: int, velocity_in_vehicle: list) -> None:
+    vehicle = lookup.find_vehicle(session.simulation.world, actor_id)
+    vehicle.constant_velocity = structs.decode_vector(velocity_in_vehicle)
+
+
+@rpc("disable_actor_constant_velocity", void=True)
+def _disable_constant_velocity(session: Session, actor_id: int) -> None:
+    lookup.find_vehicle(session.simulation.world, actor_id).constant_velocity = None
+
+
+@rpc("add_actor_impulse", void=True)
+def add_impulse(session: Session, actor_id: int, impulse: list) -> None:
+    """Newton seconds at the centre of mass, world frame. Only vehicles have a mass here."""
+    vehicle = lookup.find_vehicle(session.simulation.world, actor_id)
+    change = structs.decode_vector(impulse) / vehicle_spec(vehicle.type_id).mass
+    change[2] = 0.0  # vehicles stay on the ground
+    lookup.set_velocity(vehicle, vehicle.velocity + change)
+
+
+@rpc("add_actor_force", void=True)
+def add_force(session: Session, actor_id: int, force: list) -> None:
+    """Newtons for the coming tick."""
+    step = session.simulation.settings.step
+    add_impulse(session, actor_id, (structs.decode_vector(force) * step).tolist())
+
+
+@rpc("set_actor_simulate_physics", void=True)
+def set_simulate_physics(session: Session, actor_id: int, enabled: bool) -> None:
+    """A vehicle without physics stands still unless it is moved."""
+    lookup.find(session.simulation.world, actor_id).simulate_physics = bool(enabled)
+
+
+@rpc("set_actor_collisions", void=True)
+def _set_collisions(session: Session, actor_id: int, enabled: bool) -> None:
+    lookup.find(session.simulation.world, actor_id).collisions = bool(enabled)
+
+
+@rpc("set_actor_enable_gravity", void=True)
+def set_enable_gravity(session: Session, actor_id: int, enabled: bool) -> None:
+    """Without gravity a teleported vehicle stays in the air."""
+    lookup.find(session.simulation.world, actor_id).gravity = bool(enabled)
+
+
+@rpc("set_actor_autopilot", void=True)
+def _set_autopilot(session: Session, actor_id: int, _enabled: bool) -> None:
+    """The client's own traffic manager drives; the server only checks that the vehicle exists."""
+    lookup.find_vehicle(session.simulation.world, actor_id)
+
+
+@rpc("get_actor_bounding_box")
+def _get_bounding_box(session: Session, actor_id: int) -> list:
+    actor = lookup.find(session.simulation.world, actor_id)
+    return structs.encode_box(actor.box, actor.id)
+
+
+refuse(
+    (
+        "get_actor_component_names",
+        "get_actor_bone_names",
+        "get_actor_socket_names",
+        "get_actor_component_world_transform",
+        "get_actor_component_relative_transform",
+        "get_actor_bone_world_transforms",
+        "get_vehicle_bone_world_transforms",
+        "get_actor_socket_world_transforms",
+        "get_actor_bone_relative_transforms",
+        "get_actor_socket_relative_transforms",
+    ),
+    "its actors have no components, bones or sockets",
+)
+refuse(
+    (
+        "add_actor_torque",
+        "add_actor_angular_impulse",
+        "add_actor_impulse_at_location",
+        "add_actor_force_at_location",
+        "set_actor_dead",
+    ),
+    "its vehicles turn only by steering and collisions",
+    void=True,
+)

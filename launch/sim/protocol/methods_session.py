@@ -1,0 +1,116 @@
+"""Session, map, settings, time and weather."""
+
+from __future__ import annotations
+
+from linkvla.launch.sim.protocol import structs
+from linkvla.launch.sim.protocol.envelope import MethodError
+from linkvla.launch.sim.protocol.registry import refuse, rpc
+from linkvla.launch.sim.protocol.rpc import Session
+from linkvla.launch.sim.protocol.settings import EpisodeSettings
+
+PROTOCOL_VERSION = "0.9.16"
+
+
+@rpc("version")
+def _version(_session: Session) -> str:
+    return PROTOCOL_VERSION
+
+
+@rpc("get_episode_info")
+def _get_episode_info(session: Session) -> list:
+    simulation = session.simulation
+    return [simulation.episode_id, [simulation.hub.token(simulation.world_stream)]]
+
+
+@rpc("get_sensor_token")
+def _get_sensor_token(session: Session, stream_id: int) -> list:
+    """Asked right before a client connects to a stream; the next tick waits for that connection."""
+    session.simulation.hub.announce(stream_id)
+    return [session.simulation.hub.token(stream_id)]
+
+
+@rpc("get_episode_settings")
+def _get_episode_settings(session: Session) -> list:
+    return session.simulation.settings.encode()
+
+
+@rpc("set_episode_settings")
+def _set_episode_settings(session: Session, fields: list) -> int:
+    """Returns the present frame: the client waits until it has seen that one."""
+    session.simulation.settings = EpisodeSettings.decode(fields)
+    return session.simulation.frame
+
+
+@rpc("get_map_info")
+def _get_map_info(session: Session) -> list:
+    town = session.simulation.world.town
+    return [f"Carla/Maps/{town.name}", [structs.encode_pose(pose) for pose in town.spawn_points]]
+
+
+@rpc("get_map_data")
+def _get_map_data(session: Session) -> str:
+    return session.simulation.world.town.xodr
+
+
+@rpc("get_available_maps")
+def _get_available_maps(session: Session) -> list[str]:
+    return [f"/Game/Carla/Maps/{name}" for name in session.simulation.town_names()]
+
+
+@rpc("get_required_files")
+def _get_required_files(_session: Session, _folder: str = "") -> list[str]:
+    """None: the client builds what it needs from the OpenDRIVE text; a wrong file would crash it."""
+    return []
+
+
+refuse(("request_file", "get_navigation_mesh"), "it offers no files; get_required_files is always empty")
+
+
+@rpc("load_new_episode", void=True)
+async def _load_new_episode(session: Session, name: str, reset_settings: bool = True, _layers: int = 0xFFFF) -> None:
+    await session.simulation.load_episode(name, reset_settings=reset_settings)
+
+
+@rpc("copy_opendrive_to_file", void=True)
+def _copy_opendrive_to_file(session: Session, xodr: str, _parameters: list) -> None:
+    if "<OpenDRIVE" not in xodr:
+        raise MethodError("the text is not OpenDRIVE: it has no <OpenDRIVE> element")
+    session.simulation.store_opendrive(xodr)
+
+
+@rpc("load_map_layer", void=True)
+def _load_map_layer(_session: Session, _layer: int) -> None:
+    """All of a town is always there."""
+
+
+@rpc("unload_map_layer", void=True)
+def _unload_map_layer(_session: Session, _layer: int) -> None:
+    """Accepted without effect: towns have no layers."""
+
+
+@rpc("tick_cue")
+async def _tick_cue(session: Session) -> int:
+    """In asynchronous mode time runs by itself, and the present frame is returned."""
+    if not session.simulation.settings.synchronous_mode:
+        return session.simulation.frame
+    return await session.simulation.tick()
+
+
+@rpc("get_weather_parameters")
+def _get_weather_parameters(session: Session) -> list:
+    return structs.encode_weather(session.simulation.world.weather)
+
+
+@rpc("set_weather_parameters", void=True)
+def _set_weather_parameters(session: Session, fields: list) -> None:
+    session.simulation.world.weather = structs.decode_weather(fields)
+
+
+@rpc("get_imui_gravity")
+def _get_gravity(session: Session) -> float:
+    return session.simulation.gravity
+
+
+@rpc("set_imui_gravity", void=True)
+def _set_gravity(session: Session, gravity: float) -> None:
+    session.simulation.gravity = structs.number(gravity, "gravity")

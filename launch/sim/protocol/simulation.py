@@ -1,0 +1,199 @@
+"""The simulation as the protocol sees it: one world, its settings, sensors and clock, and who is connected."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import tempfile
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+from linkvla.launch.sim.errors import TownError
+from linkvla.launch.sim.protocol import state
+from linkvla.launch.sim.protocol.envelope import MethodError
+from linkvla.launch.sim.protocol.pilots import AckermannPilots
+from linkvla.launch.sim.protocol.rpc import Session
+from linkvla.launch.sim.protocol.sensor_station import SensorStation
+from linkvla.launch.sim.protocol.settings import EpisodeSettings
+from linkvla.launch.sim.protocol.streams import StreamHub
+from linkvla.launch.sim.render.camera import Camera, CameraRenderer
+from linkvla.launch.sim.render.capture import capture
+from linkvla.launch.sim.render.scene import TownScene
+from linkvla.launch.sim.world.pose import Pose
+from linkvla.launch.sim.world.town import Town
+from linkvla.launch.sim.world.town_loader import available_towns, load_town
+from linkvla.launch.sim.world.world import StepEvents, World
+
+logger = logging.getLogger(__name__)
+
+GENERATED_TOWN = "OpenDriveMap"  # the name under which CARLA's clients load an OpenDRIVE text of their own
+_IDLE_S = 0.02
+
+
+class Simulation:
+    """Everything that outlives one RPC call.
+
+    Args:
+        town: loaded first.
+        directories: where further towns are looked for, before the shipped ones.
+        seed: of the scenery and the world's random numbers.
+        hub: the streams.
+    """
+
+    def __init__(self, town: Town, directories: Sequence[Path], seed: int, hub: StreamHub) -> None:
+        self.hub = hub
+        self.settings = EpisodeSettings()
+        self.episode_id = 1
+        self.sessions: set[Session] = set()
+        self.traffic_managers: dict[
+            int, tuple[str, int, Session]
+        ] = {}  # port: address and the session that lives with it
+        self.gravity = 9.81  # m/s^2, as clients set it for IMUs; stored only
+        self.world_stream = hub.new_stream()
+        self._directories = tuple(directories)
+        self._seed = seed
+        self._born = time.monotonic()
+        self._clock = asyncio.Lock()
+        self._builder = ThreadPoolExecutor(1, thread_name_prefix="scene")
+        self._generated: tempfile.TemporaryDirectory | None = None
+        self._enter(World(town, seed=seed))
+
+    def _enter(self, world: World) -> None:
+        self.world = world
+        self.scene: Future[TownScene] = self._builder.submit(_build_scene, world.town, self._seed)
+        self.sensors = SensorStation(world, self.scene, self.hub)
+        self.pilots = AckermannPilots()
+        self.physics_controls: dict[int, list] = {}  # as clients stored them, by vehicle id
+        self._flags = state.MAP_CHANGED | state.LIGHTS_PENDING
+
+    # -- clock ---------------------------------------------------------------------------------------------------------
+
+    @property
+    def frame(self) -> int:
+        """Number of the latest frame; grows strictly, also across episodes."""
+        return self.world.frame
+
+    async def tick(self) -> int:
+        """Advance one step (not before announced sensor readers have connected); the new frame's number."""
+        async with self._clock:
+            await self.hub.all_connected()
+            if self.settings.synchronous_mode:
+                await self.sensors.room()
+            self._step()
+            return self.frame
+
+    def _step(self) -> None:
+        world, settings = self.world, self.settings
+        self.pilots.drive(world)
+        events: StepEvents = world.step(settings.step)
+        message = self._world_message()
+        self._flags = 0
+        may_drop = not settings.synchronous_mode
+        self.hub.greet(self.world_stream, message)
+        self.hub.send(self.world_stream, message, may_drop=may_drop)
+        self.sensors.publish(events, may_drop=may_drop, rendering=not settings.no_rendering_mode)
+
+    def _world_message(self) -> bytes:
+        world = self.world
+        return state.encode_world(
+            world.actors.values(),
+            frame=world.frame,
+            elapsed=world.elapsed,
+            step=self.settings.step,
+            episode_id=self.episode_id,
+            wall_clock=time.monotonic() - self._born,
+            flags=self._flags,
+            spectator=world.spectator.pose if world.spectator else Pose(),
+        )
+
+    async def run_freely(self) -> None:
+        """Asynchronous mode: ticks in real time while somebody is connected. Runs until cancelled."""
+        loop = asyncio.get_running_loop()
+        due = loop.time()
+        while True:
+            if self.settings.synchronous_mode or not self.sessions:
+                await asyncio.sleep(_IDLE_S)
+                due = loop.time()
+                continue
+            await self.tick()
+            due = max(due + self.settings.step, loop.time())
+            await asyncio.sleep(due - loop.time())
+
+    def warm_up(self) -> None:
+        """Run one step before anybody connects, so that compiling the physics costs no client its time-out."""
+        self.world.step(self.settings.step)
+
+    # -- episodes ------------------------------------------------------------------------------------------------------
+
+    def town_names(self) -> list[str]:
+        """Names of all towns that can be loaded."""
+        return available_towns(self._directories)
+
+    async def load_episode(self, name: str, *, reset_settings: bool) -> None:
+        """Replace the world by a fresh one. Raises MethodError, and keeps the old world, when the town cannot be
+        loaded.
+
+        Args:
+            name: ``Town01``, ``/Game/Carla/Maps/Town01`` or ``Town01_Opt``; empty: the present town again.
+            reset_settings: go back to default settings.
+        """
+        town = await asyncio.get_running_loop().run_in_executor(None, self._find_town, name)
+        async with self._clock:
+            old = self.world
+            self.sensors.close()
+            next_id = max(old.actors, default=0) + 1
+            fresh = World(
+                town, seed=self._seed, first_id=max(next_id, getattr(old, "next_id", 0)), first_frame=old.frame + 1
+            )
+            self.episode_id += 1
+            if reset_settings:
+                self.settings = EpisodeSettings()
+            self._enter(fresh)
+            self.hub.greet(self.world_stream, self._world_message())
+
+    def _find_town(self, name: str) -> Town:
+        wanted = name.rsplit("/", 1)[-1]
+        if not wanted or wanted == self.world.town.name != GENERATED_TOWN:
+            return self.world.town
+        directories = self._directories
+        if wanted == GENERATED_TOWN and self._generated is not None:
+            directories = (Path(self._generated.name), *directories)
+        known = available_towns(directories)
+        if wanted not in known and wanted.endswith("_Opt") and wanted[:-4] in known:
+            wanted = wanted[:-4]
+        try:
+            return load_town(wanted, directories)
+        except TownError as error:
+            raise MethodError(str(error)) from error
+
+    def store_opendrive(self, xodr: str) -> None:
+        """Keep an OpenDRIVE text that a client will load as ``OpenDriveMap``."""
+        if self._generated is None:
+            self._generated = tempfile.TemporaryDirectory(prefix="linkvla-sim-")
+        (Path(self._generated.name) / f"{GENERATED_TOWN}.xodr").write_text(xodr, encoding="utf-8")
+
+    # -- connections ---------------------------------------------------------------------------------------------------
+
+    def close_session(self, session: Session) -> None:
+        """A client is gone, and with it the traffic managers that ran inside its process."""
+        self.sessions.discard(session)
+        for port in [port for port, entry in self.traffic_managers.items() if entry[2] is session]:
+            del self.traffic_managers[port]
+
+    def close(self) -> None:
+        """Stop the threads and remove temporary files."""
+        self.sensors.close()
+        self._builder.shutdown(wait=False, cancel_futures=True)
+        if self._generated is not None:
+            self._generated.cleanup()
+
+
+def _build_scene(town: Town, seed: int) -> TownScene:
+    """The town's triangles, with the renderer compiled by drawing one tiny picture."""
+    scene = TownScene.build(town, seed)
+    started = time.monotonic()
+    CameraRenderer(scene).render(capture(World(town, seed=seed)), Camera(64, 32, 90.0), Pose(z=2.0))
+    logger.info("scene of %s ready, first picture in %.1f s", town.name, time.monotonic() - started)
+    return scene

@@ -1,0 +1,110 @@
+"""MessagePack shapes of CARLA's structs: every struct is an array of its fields, in wire order."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from linkvla.launch.sim.protocol.envelope import MethodError
+from linkvla.launch.sim.world.actors import Actor, VehicleControl
+from linkvla.launch.sim.world.pose import Box, Pose
+from linkvla.launch.sim.world.weather import Weather
+
+# CARLA's CityObjectLabel, as semantic tags and semantic cameras use it.
+NONE, ROADS, SIDEWALKS, BUILDINGS, POLES, TRAFFIC_LIGHT, TRAFFIC_SIGNS = 0, 1, 2, 3, 6, 7, 8
+VEGETATION, TERRAIN, SKY, PEDESTRIANS, CAR, TRUCK, BUS = 9, 10, 11, 12, 14, 15, 16
+MOTORCYCLE, BICYCLE, STATIC, DYNAMIC, ROAD_LINES, GROUND = 18, 19, 20, 21, 24, 25
+ANY = 255
+
+_TAG_OF_SHAPE = {"car": CAR, "van": CAR, "truck": TRUCK, "bus": BUS, "motorcycle": MOTORCYCLE, "bicycle": BICYCLE}
+
+
+def number(raw: Any, what: str = "a number") -> float:
+    """A finite float from the wire; NaN and infinity would poison the world."""
+    result = float(raw)
+    if not math.isfinite(result):
+        raise MethodError(f"{what} is {result}; send a finite number")
+    return result
+
+
+def decode_vector(raw: Sequence[float]) -> np.ndarray:
+    """Vector3D or Location, (3,) float64."""
+    return np.array([number(raw[0]), number(raw[1]), number(raw[2])])
+
+
+def decode_pose(raw: Sequence) -> Pose:
+    """Transform."""
+    (x, y, z), (pitch, yaw, roll) = raw
+    return Pose(number(x), number(y), number(z), number(pitch), number(yaw), number(roll))
+
+
+def encode_pose(pose: Pose) -> list:
+    """Transform."""
+    return [[pose.x, pose.y, pose.z], [pose.pitch, pose.yaw, pose.roll]]
+
+
+def encode_box(box: Box, actor_id: int = 0) -> list:
+    """BoundingBox in whatever frame ``box`` is."""
+    return [[box.x, box.y, box.z], [box.half_x, box.half_y, box.half_z], [0.0, box.yaw, 0.0], actor_id]
+
+
+def decode_control(raw: Sequence) -> VehicleControl:
+    """VehicleControl, pedals and steering clipped to their ranges."""
+    throttle, steer, brake, hand_brake, reverse, manual, gear = raw
+    return VehicleControl(
+        min(max(number(throttle, "throttle"), 0.0), 1.0),
+        min(max(number(steer, "steer"), -1.0), 1.0),
+        min(max(number(brake, "brake"), 0.0), 1.0),
+        bool(hand_brake),
+        bool(reverse),
+        bool(manual),
+        int(gear),
+    )
+
+
+def encode_weather(weather: Weather) -> list:
+    """WeatherParameters."""
+    return [getattr(weather, name) for name in Weather.__dataclass_fields__]
+
+
+def decode_weather(raw: Sequence[float]) -> Weather:
+    """WeatherParameters."""
+    names = tuple(Weather.__dataclass_fields__)
+    if len(raw) != len(names):
+        raise MethodError(f"a weather has {len(names)} parameters, got {len(raw)}")
+    return Weather(*(number(entry, f"weather {name}") for name, entry in zip(names, raw)))
+
+
+def semantic_tag(actor: Actor) -> int:
+    """CityObjectLabel of an actor, 0 for what cannot be seen."""
+    kind = actor.type_id
+    if kind.startswith("vehicle."):
+        return _TAG_OF_SHAPE.get(getattr(actor, "shape", "car"), CAR)
+    if kind.startswith("walker."):
+        return PEDESTRIANS
+    if kind == "traffic.traffic_light":
+        return TRAFFIC_LIGHT
+    if kind.startswith("traffic."):
+        return TRAFFIC_SIGNS
+    return STATIC if kind.startswith("static.") else NONE
+
+
+def encode_actor(actor: Actor, token: bytes = b"") -> list:
+    """rpc Actor. ``token`` is the 24-byte stream token of a sensor, else empty."""
+    tag = semantic_tag(actor)
+    return [
+        actor.id,
+        actor.parent_id,
+        [actor.definition_uid, actor.type_id, actor.description_attributes],
+        encode_box(actor.box, actor.id),
+        bytes((tag,)) if tag else b"",
+        token,
+    ]
+
+
+def encode_scenery() -> list:
+    """rpc Actor for "something of the town" (the ground, a building), which is nobody's actor."""
+    return [0, 0, [0, "static.building", []], [[0.0] * 3, [0.0] * 3, [0.0] * 3, 0], bytes((BUILDINGS,)), b""]

@@ -1,0 +1,253 @@
+"""What can be spawned: the blueprints that clients list, with every attribute that evaluators set.
+
+The client refuses to set an attribute that its blueprint lacks, so a camera lists all of CARLA 0.9.16's optical
+attributes although the renderer uses only size, field of view and tick.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import lru_cache
+
+
+class AttributeKind(IntEnum):
+    """Type of an attribute's value; numbers as on the wire."""
+
+    BOOL = 1
+    INT = 2
+    FLOAT = 3
+    STRING = 4
+    COLOUR = 5  # "r,g,b"
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """One attribute. ``modifiable`` ones can be set by the client; the others describe the actor."""
+
+    name: str
+    kind: AttributeKind
+    value: str
+    recommended: tuple[str, ...] = ()
+    modifiable: bool = True
+
+
+@dataclass(frozen=True)
+class Blueprint:
+    """Something that can be spawned."""
+
+    uid: int
+    type_id: str
+    attributes: tuple[Attribute, ...]
+
+    @property
+    def tags(self) -> str:
+        """The parts of the id, comma separated, as CARLA tags its blueprints."""
+        return self.type_id.replace(".", ",")
+
+    def defaults(self) -> dict[str, str]:
+        """Attribute values of an actor spawned without changes."""
+        return {attribute.name: attribute.value for attribute in self.attributes}
+
+
+# type id: (base type, special type, generation)
+_VEHICLES = {
+    "vehicle.audi.a2": ("car", "", 1),
+    "vehicle.audi.etron": ("car", "electric", 1),
+    "vehicle.audi.tt": ("car", "", 1),
+    "vehicle.bmw.grandtourer": ("car", "", 1),
+    "vehicle.chevrolet.impala": ("car", "", 1),
+    "vehicle.citroen.c3": ("car", "", 1),
+    "vehicle.dodge.charger_2020": ("car", "", 2),
+    "vehicle.dodge.charger_police": ("car", "emergency", 1),
+    "vehicle.dodge.charger_police_2020": ("car", "emergency", 2),
+    "vehicle.ford.crown": ("car", "taxi", 2),
+    "vehicle.ford.mustang": ("car", "", 1),
+    "vehicle.jeep.wrangler_rubicon": ("car", "", 1),
+    "vehicle.lincoln.mkz_2017": ("car", "", 1),
+    "vehicle.lincoln.mkz_2020": ("car", "", 2),
+    "vehicle.mercedes.coupe": ("car", "", 1),
+    "vehicle.mercedes.coupe_2020": ("car", "", 2),
+    "vehicle.micro.microlino": ("car", "electric", 1),
+    "vehicle.mini.cooper_s": ("car", "", 1),
+    "vehicle.mini.cooper_s_2021": ("car", "", 2),
+    "vehicle.nissan.micra": ("car", "", 1),
+    "vehicle.nissan.patrol": ("car", "", 1),
+    "vehicle.nissan.patrol_2021": ("car", "", 2),
+    "vehicle.seat.leon": ("car", "", 1),
+    "vehicle.tesla.model3": ("car", "electric", 2),
+    "vehicle.toyota.prius": ("car", "electric", 1),
+    "vehicle.ford.ambulance": ("van", "emergency", 2),
+    "vehicle.mercedes.sprinter": ("van", "", 2),
+    "vehicle.volkswagen.t2": ("van", "", 1),
+    "vehicle.volkswagen.t2_2021": ("van", "", 2),
+    "vehicle.carlamotors.carlacola": ("truck", "", 1),
+    "vehicle.carlamotors.european_hgv": ("truck", "", 2),
+    "vehicle.carlamotors.firetruck": ("truck", "emergency", 2),
+    "vehicle.tesla.cybertruck": ("truck", "electric", 1),
+    "vehicle.mitsubishi.fusorosa": ("bus", "", 2),
+    "vehicle.harley-davidson.low_rider": ("motorcycle", "", 1),
+    "vehicle.kawasaki.ninja": ("motorcycle", "", 1),
+    "vehicle.vespa.zx125": ("motorcycle", "", 1),
+    "vehicle.yamaha.yzf": ("motorcycle", "", 1),
+    "vehicle.bh.crossbike": ("bicycle", "", 1),
+    "vehicle.diamondback.century": ("bicycle", "", 1),
+    "vehicle.gazelle.omafiets": ("bicycle", "", 1),
+}
+_COLOURS = ("17,37,103", "66,62,53", "137,0,0", "180,178,171", "20,20,22", "230,230,228", "28,74,56", "120,92,40")
+_WALKERS = 51
+# fmt: off
+_PROPS = (
+    "advertisement", "barbeque", "barrel", "bench01", "bench02", "bench03", "bikeparking", "bin", "box01", "box02",
+    "box03", "briefcase", "brokentile01", "brokentile02", "brokentile03", "brokentile04", "busstop", "chainbarrier",
+    "chainbarrierend", "clothesline", "colacan", "constructioncone", "container", "creasedbox01", "creasedbox02",
+    "creasedbox03", "dirtdebris01", "dirtdebris02", "dirtdebris03", "fountain", "foodcart", "garbage01",
+    "garbage02", "garbage03", "garbage04", "garbage05", "garbage06", "gardenlamp", "glasscontainer", "guitarcase",
+    "haybale", "ironplank", "kiosk_01", "mailbox", "maptable", "mesh", "mobile", "motorhelmet", "plantpot01",
+    "plasticbag", "plasticchair", "plastictable", "platformgarbage01", "pushcart", "shop01", "shoppingbag",
+    "shoppingcart", "slide", "streetbarrier", "streetfountain", "streetsign", "streetsign01", "streetsign04",
+    "swing", "table", "trafficcone01", "trafficcone02", "trafficwarning", "trampoline", "trashbag", "trashcan01",
+    "travelcase", "vendingmachine", "warningaccident", "warningconstruction", "wateringcan",
+)
+# fmt: on
+
+_CAMERA_OPTICS = {
+    "lens_circle_falloff": 5.0,
+    "lens_circle_multiplier": 0.0,
+    "lens_k": -1.0,
+    "lens_kcube": 0.0,
+    "lens_x_size": 0.08,
+    "lens_y_size": 0.08,
+}
+_FILM = {
+    "black_clip": 0.0,
+    "blade_count": 5,
+    "bloom_intensity": 0.675,
+    "blur_amount": 1.0,
+    "blur_radius": 0.0,
+    "calibration_constant": 16.0,
+    "chromatic_aberration_intensity": 0.0,
+    "chromatic_aberration_offset": 0.0,
+    "exposure_compensation": 0.0,
+    "exposure_max_bright": 12.0,
+    "exposure_min_bright": 10.0,
+    "exposure_speed_down": 1.0,
+    "exposure_speed_up": 3.0,
+    "focal_distance": 1000.0,
+    "fstop": 1.4,
+    "gamma": 2.2,
+    "iso": 100.0,
+    "lens_flare_intensity": 0.1,
+    "min_fstop": 1.2,
+    "motion_blur_intensity": 0.45,
+    "motion_blur_max_distortion": 0.35,
+    "motion_blur_min_object_screen_size": 0.1,
+    "shoulder": 0.26,
+    "shutter_speed": 200.0,
+    "slope": 0.88,
+    "temp": 6500.0,
+    "tint": 0.0,
+    "toe": 0.55,
+    "white_clip": 0.04,
+}
+_GNSS_NOISE = tuple(f"noise_{axis}_{what}" for axis in ("alt", "lat", "lon") for what in ("bias", "stddev"))
+_IMU_NOISE = tuple(
+    f"noise_{what}_{axis}" for what in ("accel_stddev", "gyro_stddev", "gyro_bias") for axis in ("x", "y", "z")
+)
+
+
+def _flag(name: str, on: bool) -> Attribute:
+    return Attribute(name, AttributeKind.BOOL, "true" if on else "false", ("true", "false"))
+
+
+def _integer(name: str, value: int) -> Attribute:
+    return Attribute(name, AttributeKind.INT, str(value), (str(value),))
+
+
+def _real(name: str, value: float) -> Attribute:
+    return Attribute(name, AttributeKind.FLOAT, str(float(value)), (str(float(value)),))
+
+
+def _text(name: str, value: str, recommended: tuple[str, ...] = ()) -> Attribute:
+    return Attribute(name, AttributeKind.STRING, value, recommended or (value,))
+
+
+def _fixed(name: str, kind: AttributeKind, value: object) -> Attribute:
+    return Attribute(name, kind, str(value), (), modifiable=False)
+
+
+def _role(value: str = "default") -> Attribute:
+    return _text("role_name", value)
+
+
+def _vehicle(base: str, special: str, generation: int) -> tuple[Attribute, ...]:
+    wheels = 2 if base in ("motorcycle", "bicycle") else 4
+    doors = base in ("car", "van") and generation == 2
+    return (
+        _text("role_name", "autopilot", ("autopilot", "scenario", "ego_vehicle")),
+        Attribute("color", AttributeKind.COLOUR, _COLOURS[0], _COLOURS),
+        _flag("sticky_control", True),
+        _flag("terramechanics", False),
+        _fixed("object_type", AttributeKind.STRING, ""),
+        _fixed("number_of_wheels", AttributeKind.INT, wheels),
+        _fixed("base_type", AttributeKind.STRING, base),
+        _fixed("special_type", AttributeKind.STRING, special),
+        _fixed("generation", AttributeKind.INT, generation),
+        _fixed("has_dynamic_doors", AttributeKind.BOOL, "true" if doors else "false"),
+        _fixed("has_lights", AttributeKind.BOOL, "false" if base == "bicycle" else "true"),
+    )
+
+
+def _walker(number: int) -> tuple[Attribute, ...]:
+    age = "child" if number in (9, 10, 11, 12, 13, 14, 48, 49) else "adult"
+    return (
+        _role("pedestrian"),
+        _flag("is_invincible", True),
+        Attribute("speed", AttributeKind.FLOAT, "0.0", ("0.0", "1.42", "2.8")),
+        _flag("can_use_wheelchair", False),
+        _fixed("gender", AttributeKind.STRING, "female" if number % 2 else "male"),
+        _fixed("age", AttributeKind.STRING, age),
+        _fixed("generation", AttributeKind.INT, 2 if number >= 15 else 1),
+    )
+
+
+def _camera(extra: tuple[Attribute, ...] = ()) -> tuple[Attribute, ...]:
+    size = (_role("front"), _integer("image_size_x", 800), _integer("image_size_y", 600), _real("fov", 90.0))
+    return size + (_real("sensor_tick", 0.0),) + tuple(_real(k, v) for k, v in _CAMERA_OPTICS.items()) + extra
+
+
+def _sensors() -> dict[str, tuple[Attribute, ...]]:
+    film = tuple(_real(name, value) for name, value in _FILM.items())
+    rgb = film + (
+        _text("exposure_mode", "histogram", ("histogram", "manual")),
+        _flag("enable_postprocess_effects", True),
+    )
+    timed = (_role("front"), _real("sensor_tick", 0.0))
+    seeded = timed + (_integer("noise_seed", 0),)
+    return {
+        "sensor.camera.rgb": _camera(rgb),
+        "sensor.camera.depth": _camera(),
+        "sensor.camera.semantic_segmentation": _camera(),
+        "sensor.other.collision": (_role("front"),),
+        "sensor.other.lane_invasion": (_role("front"),),
+        "sensor.other.obstacle": timed
+        + (
+            _real("distance", 5.0),
+            _real("hit_radius", 0.5),
+            _flag("only_dynamics", False),
+            _flag("debug_linetrace", False),
+        ),
+        "sensor.other.gnss": seeded + tuple(_real(name, 0.0) for name in _GNSS_NOISE),
+        "sensor.other.imu": seeded + tuple(_real(name, 0.0) for name in _IMU_NOISE),
+    }
+
+
+@lru_cache(maxsize=1)
+def blueprints() -> dict[str, Blueprint]:
+    """Every blueprint by type id, in a fixed order with uids from 1."""
+    table: dict[str, tuple[Attribute, ...]] = {name: _vehicle(*facts) for name, facts in _VEHICLES.items()}
+    table.update({f"walker.pedestrian.{n:04d}": _walker(n) for n in range(1, _WALKERS + 1)})
+    table.update({f"static.prop.{name}": (_role(), _fixed("size", AttributeKind.STRING, "small")) for name in _PROPS})
+    table.update(_sensors())
+    table["controller.ai.walker"] = (_role(),)
+    return {name: Blueprint(uid, name, attributes) for uid, (name, attributes) in enumerate(table.items(), start=1)}
