@@ -1,8 +1,8 @@
 """Ports for simulators on this machine.
 
 A CARLA server takes ``port`` (RPC) and ``port + 1`` (sensor streams), and its clients assume ``port + 2`` to be its own
-too; the client's TrafficManager listens on a port of its own choice. Each server therefore gets a block of ten ports, and
-the TrafficManager's port lies in the same block: who owns the RPC port owns the block.
+too; the client's TrafficManager listens on a port of its own choice. So each server gets a block of ten ports, and the
+TrafficManager's port lies in the same block: who owns the RPC port owns the block.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def is_free(port: int, host: str = "127.0.0.1") -> bool:
 def free_port(host: str = "127.0.0.1", first: int = FIRST_PORT) -> int:
     """First port of a block of which all ports that a server and its TrafficManager need are free.
 
-    Call it inside ``port_lock`` and hold the lock until the server listens; otherwise two callers can get the same block.
+    Call it inside ``port_lock`` and hold the lock until the server listens; otherwise two callers may get one block.
 
     Raises:
         PortError: no block between ``first`` and ``LAST_PORT`` is free.
