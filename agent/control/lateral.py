@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from linkvla.agent.control.pid import WindowedPID
 from scipy.interpolate import PchipInterpolator
+
+from linkvla.agent.control.pid import WindowedPID
 
 _PROPORTIONAL, _INTEGRAL, _DERIVATIVE, _WINDOW = 3.1184, 0.6406, 1.3783, 6
 _SPACING = 0.1  # m between the points of the densified path

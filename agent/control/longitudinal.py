@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+
 from linkvla.agent.control.pid import WindowedPID
 
 _PROPORTIONAL, _INTEGRAL, _DERIVATIVE, _WINDOW = 1.75, 1.0, 2.0, 20

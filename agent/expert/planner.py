@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import numba
 import numpy as np
+
 from linkvla.agent.navigation.dense_route import DenseRoute
 from linkvla.model.interface.errors import ConfigurationError
 from linkvla.model.interface.types import PATH_POINTS, SPEED_WAYPOINT_INTERVAL, SPEED_WAYPOINTS, Plan

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from linkvla.model.interface.errors import RouteError
 from scipy.optimize import least_squares
+
+from linkvla.model.interface.errors import RouteError
 
 EARTH_RADIUS = 6378137.0
 """Metres (WGS 84 equatorial), as in CARLA and the leaderboard."""

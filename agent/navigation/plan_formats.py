@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import carla
 import numpy as np
+
 from linkvla.agent.localization.geodesy import GeoReference
 from linkvla.agent.navigation.dense_route import DenseRoute
 from linkvla.model.interface.types import Command

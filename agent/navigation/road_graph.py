@@ -14,6 +14,7 @@ from itertools import pairwise
 import carla
 import networkx
 import numpy as np
+
 from linkvla.agent.navigation.dense_route import DenseRoute
 from linkvla.agent.navigation.lane_changes import blend_lane_changes
 from linkvla.agent.navigation.lane_table import LaneKey, LaneTable

@@ -1,0 +1,60 @@
+"""The agent's configuration string."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from linkvla.model.interface.errors import ConfigurationError
+
+DEFAULT_CHECKPOINT = "linkvla-nano"
+CAMERA_CHOICES = ("on", "black")
+
+
+@dataclass(frozen=True)
+class AgentSettings:
+    """What drives, and how."""
+
+    checkpoint: str = DEFAULT_CHECKPOINT  # folder or registered name
+    device: str = "cpu"
+    threads: int = 0  # for the network; 0 leaves torch's choice
+    camera: str = "on"  # "black" blinds the agent: does it look at all?
+    release_when_stuck: bool = True  # SimLingo's push after 40 s without motion
+
+    def __post_init__(self) -> None:
+        if self.camera not in CAMERA_CHOICES:
+            raise ConfigurationError(f"camera must be one of {', '.join(CAMERA_CHOICES)}, got {self.camera!r}")
+        if self.threads < 0:
+            raise ConfigurationError(f"threads must be 0 (automatic) or more, got {self.threads}")
+
+    @classmethod
+    def parse(cls, text: str | None) -> AgentSettings:
+        """``CHECKPOINT[;key=value...]``, for example ``linkvla-nano;device=cuda;threads=2``; empty means the defaults.
+
+        Bench2Drive appends ``+`` and names of its own, which are dropped.
+
+        Raises:
+            ConfigurationError: an unknown key or a value of the wrong type.
+        """
+        values: dict[str, object] = {}
+        types = {field.name: type(field.default) for field in fields(cls)}
+        for part in filter(None, (piece.strip() for piece in (text or "").split("+")[0].split(";"))):
+            key, equals, value = part.partition("=")
+            if not equals:
+                key, value = "checkpoint", part
+            if key not in types or key in values:
+                allowed = ", ".join(types)
+                raise ConfigurationError(f"agent option {part!r} is unknown or given twice; options are {allowed}")
+            values[key] = _convert(key, value.strip(), types[key])
+        return cls(**values)
+
+
+def _convert(key: str, text: str, kind: type) -> object:
+    """A value of the field's type."""
+    if kind is bool:
+        if text.lower() not in ("true", "false", "1", "0"):
+            raise ConfigurationError(f"agent option {key} must be true or false, got {text!r}")
+        return text.lower() in ("true", "1")
+    try:
+        return kind(text)
+    except ValueError:
+        raise ConfigurationError(f"agent option {key} must be of type {kind.__name__}, got {text!r}") from None
