@@ -1,7 +1,8 @@
 """What each kind of vehicle, walker and prop measures and weighs.
 
-Half extents follow CARLA's published bounding boxes where we know them (MKZ 2020: 2.4508 x 1.0642 x 0.7554 m, carla_garage),
-otherwise the makers' dimensions. Masses and the scale of the drive are our choice: no trustworthy table is published.
+Half extents follow CARLA's published bounding boxes where we know them (MKZ 2020: 2.4508 x 1.0642 x 0.7554 m, from
+carla_garage), otherwise the makers' dimensions. Masses and the scale of the drive are our choice: no trustworthy table
+is published.
 """
 
 from __future__ import annotations

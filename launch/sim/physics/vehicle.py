@@ -1,9 +1,9 @@
 """How vehicles move: longitudinal from published next-speed polynomials, lateral from a bicycle whose grip saturates.
 
-Longitudinal (World on Rails / SimLingo's ego model): the polynomials give the speed after 50 ms; recast as an acceleration
-they are constant over that time, so a tick of 50 ms reproduces them exactly. Lateral: SimLingo's kinematic bicycle,
-integrated in substeps of 5 ms; above the grip limit the curvature saturates smoothly, and wheels turn at a limited rate.
-All kernels are compiled, deterministic and free of fast-math.
+Longitudinal (World on Rails / SimLingo's ego model): the polynomials give the speed after 50 ms; recast as an
+acceleration they are constant over that time, so a tick of 50 ms reproduces them exactly. Lateral: SimLingo's kinematic
+bicycle, integrated in substeps of 5 ms; above the grip limit the curvature saturates smoothly, and wheels turn at a
+limited rate. All kernels are compiled, deterministic and free of fast-math.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ HAND_BRAKE = 6.0  # m/s^2
 GRAVITY = 9.81
 
 # Columns of a state row.
-X, Y, YAW, SPEED, WHEEL, LATERAL, SPIN, YAW_RATE = range(8)
-STATE_SIZE = 8
+X, Y, YAW, SPEED, WHEEL, LATERAL, SPIN, YAW_RATE, SLIP = range(9)
+STATE_SIZE = 9
 # Columns of a control row.
 THROTTLE, STEER, BRAKE, HAND, REVERSE, SLOPE = range(6)
 CONTROL_SIZE = 6
@@ -119,13 +119,13 @@ def _longitudinal(speed, control, parameter):  # pragma: no cover - compiled
 @njit(cache=True)
 def _advance(state, control, parameter, dt):  # pragma: no cover - compiled
     """One vehicle, ``dt`` of at most one block; acceleration is held over it."""
-    steps = max(1, int(math.ceil(dt / SUBSTEP - 1e-9)))
+    steps = max(1, math.ceil(dt / SUBSTEP - 1e-9))
     h = dt / steps
     drive, friction = _longitudinal(state[SPEED], control, parameter)
     target = min(max(control[STEER], -1.0), 1.0) * parameter[GAIN]
     front, rear = parameter[FRONT], parameter[REAR]
     ratio = rear / (front + rear)
-    rate = 0.0
+    rate, slip = 0.0, 0.0
     for _ in range(steps):
         speed = state[SPEED]
         wanted = speed + drive * h
@@ -148,6 +148,7 @@ def _advance(state, control, parameter, dt):  # pragma: no cover - compiled
         state[LATERAL] -= math.copysign(min(abs(state[LATERAL]), SLIDE_FRICTION * h), state[LATERAL])
         state[SPIN] -= math.copysign(min(abs(state[SPIN]), SPIN_FRICTION * h), state[SPIN])
     state[YAW_RATE] = rate
+    state[SLIP] = slip
 
 
 @njit(cache=True, nogil=True)
@@ -156,12 +157,12 @@ def step_batch(states, controls, parameters, dt):  # pragma: no cover - compiled
 
     Args:
         states: (N, STATE_SIZE) float64: x, y (m, world), yaw (rad), forward speed (m/s), wheel angle (rad), sideways
-            speed (m/s), extra spin (rad/s), yaw rate (rad/s, output).
+            speed (m/s), extra spin (rad/s), and as output yaw rate (rad/s) and slip angle (rad).
         controls: (N, CONTROL_SIZE) float64: throttle, steer, brake, hand brake, reverse, slope ahead (rise over run).
         parameters: (N, PARAMETER_SIZE) float64, rows of ``parameters_of``.
         dt: seconds; split into blocks of at most 50 ms and substeps of at most 5 ms.
     """
-    blocks = max(1, int(math.ceil(dt / BLOCK - 1e-6)))
+    blocks = max(1, math.ceil(dt / BLOCK - 1e-6))
     for index in range(states.shape[0]):
         for _ in range(blocks):
             _advance(states[index], controls[index], parameters[index], dt / blocks)
