@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from linkvla.launch.sim.physics.specs import vehicle_spec
+from linkvla.launch.sim.physics.specs import MAX_WHEEL_ANGLE_DEG, vehicle_spec
 from linkvla.launch.sim.protocol import lookup, structs
 from linkvla.launch.sim.protocol.pilots import DEFAULT_GAINS, AckermannTarget
 from linkvla.launch.sim.protocol.registry import refuse, rpc
@@ -60,14 +60,14 @@ def apply_physics_control(session: Session, actor_id: int, control: list) -> Non
 def _describe_physics(vehicle: Vehicle) -> list:
     """A VehiclePhysicsControl of plausible values around the constants that the vehicle model does use."""
     spec = vehicle_spec(vehicle.type_id)
-    steer = math.degrees(spec.max_steer_rad)
+    half_base, steer = spec.wheelbase / 2, MAX_WHEEL_ANGLE_DEG
     half_track = 0.8 * vehicle.box.half_y
     wheels = []
     for x, y, angle in (
-        (spec.lf, -half_track, steer),
-        (spec.lf, half_track, steer),
-        (-spec.lr, -half_track, 0.0),
-        (-spec.lr, half_track, 0.0),
+        (half_base, -half_track, steer),
+        (half_base, half_track, steer),
+        (-half_base, -half_track, 0.0),
+        (-half_base, half_track, 0.0),
     ):
         position = vehicle.pose.transform(structs.decode_vector((x, y, _WHEEL_RADIUS_CM / _CENTIMETRES))) * _CENTIMETRES
         hand_brake = 0.0 if angle else 3000.0

@@ -49,9 +49,7 @@ class AckermannPilots:
             if not isinstance(vehicle, Vehicle):
                 del self._targets[vehicle_id]
                 continue
-            vehicle.control = ackermann_control(
-                target, vehicle.speed_forward, vehicle_spec(vehicle.type_id).max_steer_rad
-            )
+            vehicle.control = ackermann_control(target, vehicle.speed_forward, vehicle_spec(vehicle.type_id).steer_gain)
 
 
 def ackermann_control(target: AckermannTarget, speed: float, max_steer: float) -> VehicleControl:

@@ -27,6 +27,7 @@ TYPE_OF_SENSOR = {
     "sensor.camera.rgb": RGB,
     "sensor.camera.semantic_segmentation": SEMANTIC,
 }
+FULL_DEPTH_CODE = (1 << 24) - 1
 FARTHEST_DEPTH_M = 1000.0  # what a depth camera encodes as white
 IMAGE_OFFSET = _LENGTH.size + HEADER.size + _IMAGE.size
 
@@ -73,9 +74,8 @@ class ImageMessage:
         """Fill from (H, W) float32 1/m (0: nothing there) in CARLA's 24-bit code: R + 256 G + 65536 B, full scale
         1000 m.
         """
-        nearest = np.maximum(inverse_depth, np.float32(1.0 / FARTHEST_DEPTH_M))
-        code = (np.float32((1 << 24) - 1) / FARTHEST_DEPTH_M / nearest).astype(np.uint32)
-        np.minimum(code, (1 << 24) - 1, out=code)
+        nearest = np.maximum(inverse_depth, 1.0 / FARTHEST_DEPTH_M, dtype=np.float64)
+        code = (FULL_DEPTH_CODE / FARTHEST_DEPTH_M / nearest + 0.5).astype(np.uint32)
         self.bgra[..., 2] = code & 255
         self.bgra[..., 1] = (code >> 8) & 255
         self.bgra[..., 0] = code >> 16

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import tempfile
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -23,7 +22,7 @@ from linkvla.launch.sim.render.capture import capture
 from linkvla.launch.sim.render.scene import TownScene
 from linkvla.launch.sim.world.pose import Pose
 from linkvla.launch.sim.world.town import Town
-from linkvla.launch.sim.world.town_loader import available_towns, load_town
+from linkvla.launch.sim.world.town_loader import available_towns, load_town, town_from_xodr
 from linkvla.launch.sim.world.world import StepEvents, World
 
 logger = logging.getLogger(__name__)
@@ -57,12 +56,12 @@ class Simulation:
         self._born = time.monotonic()
         self._clock = asyncio.Lock()
         self._builder = ThreadPoolExecutor(1, thread_name_prefix="scene")
-        self._generated: tempfile.TemporaryDirectory | None = None
+        self._generated: str | None = None  # OpenDRIVE text that a client sent
         self._enter(World(town, seed=seed))
 
-    def _enter(self, world: World) -> None:
+    def _enter(self, world: World, scene: Future[TownScene] | None = None) -> None:
         self.world = world
-        self.scene: Future[TownScene] = self._builder.submit(_build_scene, world.town, self._seed)
+        self.scene = scene or self._builder.submit(_build_scene, world.town, self._seed)
         self.sensors = SensorStation(world, self.scene, self.hub)
         self.pilots = AckermannPilots()
         self.physics_controls: dict[int, list] = {}  # as clients stored them, by vehicle id
@@ -150,29 +149,26 @@ class Simulation:
             self.episode_id += 1
             if reset_settings:
                 self.settings = EpisodeSettings()
-            self._enter(fresh)
+            self._enter(fresh, self.scene if town is old.town else None)
             self.hub.greet(self.world_stream, self._world_message())
 
     def _find_town(self, name: str) -> Town:
         wanted = name.rsplit("/", 1)[-1]
         if not wanted or wanted == self.world.town.name != GENERATED_TOWN:
             return self.world.town
-        directories = self._directories
-        if wanted == GENERATED_TOWN and self._generated is not None:
-            directories = (Path(self._generated.name), *directories)
-        known = available_towns(directories)
-        if wanted not in known and wanted.endswith("_Opt") and wanted[:-4] in known:
-            wanted = wanted[:-4]
         try:
-            return load_town(wanted, directories)
+            if wanted == GENERATED_TOWN and self._generated is not None:
+                return town_from_xodr(GENERATED_TOWN, self._generated)
+            known = self.town_names()
+            if wanted not in known and wanted.removesuffix("_Opt") in known:
+                wanted = wanted.removesuffix("_Opt")
+            return load_town(wanted, self._directories)
         except TownError as error:
             raise MethodError(str(error)) from error
 
     def store_opendrive(self, xodr: str) -> None:
         """Keep an OpenDRIVE text that a client will load as ``OpenDriveMap``."""
-        if self._generated is None:
-            self._generated = tempfile.TemporaryDirectory(prefix="linkvla-sim-")
-        (Path(self._generated.name) / f"{GENERATED_TOWN}.xodr").write_text(xodr, encoding="utf-8")
+        self._generated = xodr
 
     # -- connections ---------------------------------------------------------------------------------------------------
 
@@ -183,11 +179,9 @@ class Simulation:
             del self.traffic_managers[port]
 
     def close(self) -> None:
-        """Stop the threads and remove temporary files."""
+        """Stop the threads."""
         self.sensors.close()
         self._builder.shutdown(wait=False, cancel_futures=True)
-        if self._generated is not None:
-            self._generated.cleanup()
 
 
 def _build_scene(town: Town, seed: int) -> TownScene:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
 
+from linkvla.launch.sim.physics.specs import VEHICLES, VehicleSpec
+
 
 class AttributeKind(IntEnum):
     """Type of an attribute's value; numbers as on the wire."""
@@ -50,50 +52,6 @@ class Blueprint:
         return {attribute.name: attribute.value for attribute in self.attributes}
 
 
-# type id: (base type, special type, generation)
-_VEHICLES = {
-    "vehicle.audi.a2": ("car", "", 1),
-    "vehicle.audi.etron": ("car", "electric", 1),
-    "vehicle.audi.tt": ("car", "", 1),
-    "vehicle.bmw.grandtourer": ("car", "", 1),
-    "vehicle.chevrolet.impala": ("car", "", 1),
-    "vehicle.citroen.c3": ("car", "", 1),
-    "vehicle.dodge.charger_2020": ("car", "", 2),
-    "vehicle.dodge.charger_police": ("car", "emergency", 1),
-    "vehicle.dodge.charger_police_2020": ("car", "emergency", 2),
-    "vehicle.ford.crown": ("car", "taxi", 2),
-    "vehicle.ford.mustang": ("car", "", 1),
-    "vehicle.jeep.wrangler_rubicon": ("car", "", 1),
-    "vehicle.lincoln.mkz_2017": ("car", "", 1),
-    "vehicle.lincoln.mkz_2020": ("car", "", 2),
-    "vehicle.mercedes.coupe": ("car", "", 1),
-    "vehicle.mercedes.coupe_2020": ("car", "", 2),
-    "vehicle.micro.microlino": ("car", "electric", 1),
-    "vehicle.mini.cooper_s": ("car", "", 1),
-    "vehicle.mini.cooper_s_2021": ("car", "", 2),
-    "vehicle.nissan.micra": ("car", "", 1),
-    "vehicle.nissan.patrol": ("car", "", 1),
-    "vehicle.nissan.patrol_2021": ("car", "", 2),
-    "vehicle.seat.leon": ("car", "", 1),
-    "vehicle.tesla.model3": ("car", "electric", 2),
-    "vehicle.toyota.prius": ("car", "electric", 1),
-    "vehicle.ford.ambulance": ("van", "emergency", 2),
-    "vehicle.mercedes.sprinter": ("van", "", 2),
-    "vehicle.volkswagen.t2": ("van", "", 1),
-    "vehicle.volkswagen.t2_2021": ("van", "", 2),
-    "vehicle.carlamotors.carlacola": ("truck", "", 1),
-    "vehicle.carlamotors.european_hgv": ("truck", "", 2),
-    "vehicle.carlamotors.firetruck": ("truck", "emergency", 2),
-    "vehicle.tesla.cybertruck": ("truck", "electric", 1),
-    "vehicle.mitsubishi.fusorosa": ("bus", "", 2),
-    "vehicle.harley-davidson.low_rider": ("motorcycle", "", 1),
-    "vehicle.kawasaki.ninja": ("motorcycle", "", 1),
-    "vehicle.vespa.zx125": ("motorcycle", "", 1),
-    "vehicle.yamaha.yzf": ("motorcycle", "", 1),
-    "vehicle.bh.crossbike": ("bicycle", "", 1),
-    "vehicle.diamondback.century": ("bicycle", "", 1),
-    "vehicle.gazelle.omafiets": ("bicycle", "", 1),
-}
 _COLOURS = ("17,37,103", "66,62,53", "137,0,0", "180,178,171", "20,20,22", "230,230,228", "28,74,56", "120,92,40")
 _WALKERS = 51
 # fmt: off
@@ -180,21 +138,20 @@ def _role(value: str = "default") -> Attribute:
     return _text("role_name", value)
 
 
-def _vehicle(base: str, special: str, generation: int) -> tuple[Attribute, ...]:
-    wheels = 2 if base in ("motorcycle", "bicycle") else 4
-    doors = base in ("car", "van") and generation == 2
+def _vehicle(spec: VehicleSpec) -> tuple[Attribute, ...]:
+    doors = spec.base_type in ("car", "van") and spec.generation == 2
     return (
         _text("role_name", "autopilot", ("autopilot", "scenario", "ego_vehicle")),
         Attribute("color", AttributeKind.COLOUR, _COLOURS[0], _COLOURS),
         _flag("sticky_control", True),
         _flag("terramechanics", False),
         _fixed("object_type", AttributeKind.STRING, ""),
-        _fixed("number_of_wheels", AttributeKind.INT, wheels),
-        _fixed("base_type", AttributeKind.STRING, base),
-        _fixed("special_type", AttributeKind.STRING, special),
-        _fixed("generation", AttributeKind.INT, generation),
+        _fixed("number_of_wheels", AttributeKind.INT, spec.wheels),
+        _fixed("base_type", AttributeKind.STRING, spec.base_type),
+        _fixed("special_type", AttributeKind.STRING, spec.special_type),
+        _fixed("generation", AttributeKind.INT, spec.generation),
         _fixed("has_dynamic_doors", AttributeKind.BOOL, "true" if doors else "false"),
-        _fixed("has_lights", AttributeKind.BOOL, "false" if base == "bicycle" else "true"),
+        _fixed("has_lights", AttributeKind.BOOL, "false" if spec.shape == "bicycle" else "true"),
     )
 
 
@@ -245,7 +202,7 @@ def _sensors() -> dict[str, tuple[Attribute, ...]]:
 @lru_cache(maxsize=1)
 def blueprints() -> dict[str, Blueprint]:
     """Every blueprint by type id, in a fixed order with uids from 1."""
-    table: dict[str, tuple[Attribute, ...]] = {name: _vehicle(*facts) for name, facts in _VEHICLES.items()}
+    table: dict[str, tuple[Attribute, ...]] = {name: _vehicle(spec) for name, spec in sorted(VEHICLES.items())}
     table.update({f"walker.pedestrian.{n:04d}": _walker(n) for n in range(1, _WALKERS + 1)})
     table.update({f"static.prop.{name}": (_role(), _fixed("size", AttributeKind.STRING, "small")) for name in _PROPS})
     table.update(_sensors())
