@@ -99,24 +99,22 @@ def elm() -> Layout:
     avenue = Profile(2, 2, width=3.5, speed=60, colour="white")
     uneven = Profile(2, 1, width=3.3, speed=50, centre="solid")
     for name, x, y, control in (
-        ("a", 0, 20, "signal"), ("b", 0, 150, "stop"), ("c", 95, 0, "stop"), ("d", 105, 105, "signal"),
+        ("a", 0, 20, "signal"), ("c", 95, 0, "stop"), ("d", 105, 105, "signal"),
         ("e", 92, 240, "all_stop"), ("f", 220, 30, "stop"), ("g", 210, 190, "signal"), ("h", 215, 275, "none"),
         ("i", 330, 180, "signal"),
     ):  # fmt: skip
-        town.node(name, x, y, control, crosswalks=name not in "bf")
+        town.node(name, x, y, control, crosswalks=name != "f")
     town.street("a d g", avenue)
     town.road("g", "i", avenue, (260, 235), radius=45)
     town.road("a", "c", street, (40, -8), radius=40)
     town.street("c f", street)
     town.road("f", "i", street, (330, 60), radius=35)
-    town.road("b", "a", street)
     town.street("c d e", uneven)
     town.road("f", "g", street)
-    town.road("b", "e", street, (5, 240), radius=30)
+    town.road("a", "e", street, (-6, 150), (5, 240), radius=30)
     town.road("e", "h", street, (150, 285), radius=60)
     town.street("g h", street)
     town.road("h", "i", street, (335, 290), radius=40)
-    town.road("b", "d", uneven)
     return town
 
 
