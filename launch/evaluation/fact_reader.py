@@ -1,4 +1,4 @@
-"""Turns a tick of the running world into ``EgoFacts``, from the snapshot and the client's own map: no request is sent."""
+"""Turns a tick of the running world into ``EgoFacts``, from the snapshot and the client's map: no request is sent."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ class EgoFacts:
     lane_width: float = 3.5  # m, of that lane
     collisions: tuple[CollisionFact, ...] = ()
     red_lights: frozenset[int] = frozenset()  # ids of the lights near the ego that show red
-    tail_lane: tuple[int, int] | None = None  # (road id, lane id) 1 m behind the ego; None: no red light near
+    tail_lane: tuple[int, int] | None = None  # (road id, lane id) 1 m behind; None: no red light near
     lane_centres_ahead: tuple[tuple[float, float, float], ...] = ()  # m, every 0.5 m; () = no stop sign near
     traffic_speed: float | None = None  # m/s, mean of the background vehicles; None = there are none
 
@@ -78,7 +78,7 @@ class RouteLine:
         return len(self.points)
 
     def advance(self, index: int, location: tuple[float, float, float], window: int) -> int:
-        """The last of the points ``index .. index + window`` that the location has passed; ``index`` if it passed none."""
+        """The last of the points ``index .. index + window`` that the location has passed, else ``index``."""
         stop = min(index + window + 1, len(self.points))
         offset_x = location[0] - self.points[index:stop, 0]
         offset_y = location[1] - self.points[index:stop, 1]

@@ -1,8 +1,9 @@
 """Route files in the leaderboard's XML format.
 
-``<routes><route id town><weathers/><waypoints><position x y z/></waypoints><scenarios/></route></routes>``. The reader is strict
-where the leaderboard would crash late (missing attributes, no way points) and lenient where it is (weathers and scenarios may be
-absent). It parses untrusted files: size is bounded and document type declarations, the vehicle of entity expansion, are refused.
+``<routes><route id town><weathers/><waypoints><position x y z/></waypoints><scenarios/></route></routes>``. The reader
+is strict where the leaderboard would crash late (missing attributes, no way points) and lenient where it is (weathers,
+scenarios may be absent). Files are not trusted: their size is bounded, and document type declarations, the vehicle of
+entity expansion, are refused.
 """
 
 from __future__ import annotations
@@ -56,10 +57,10 @@ def read_routes(path: str | Path, subset: str | None = None) -> list[RouteSpec]:
 
     Args:
         path: the XML file.
-        subset: route ids as in the leaderboard's ``--routes-subset``: ``"1,4-9"``; a range runs in file order. None or "" = all.
+        subset: ids as in the leaderboard's ``--routes-subset``: ``"1,4-9"``, ranges in file order; None or "" = all.
 
     Raises:
-        RouteError: not a file, not XML, no routes, missing or non-numeric attributes, duplicate ids, unknown subset ids.
+        RouteError: not a file, not XML, no routes, missing or non-numeric attributes, duplicate or unknown ids.
     """
     path = Path(path)
     root = _parse(path)
@@ -134,7 +135,7 @@ def _read_route(element: ElementTree.Element, path: Path) -> RouteSpec:
 
 def _read_weathers(element: ElementTree.Element, where: str) -> Iterable[WeatherKeypoint]:
     for weather in element.iterfind("./weathers/weather"):
-        parameters = {key: _number(weather, key, where) for key in weather.keys() if key != "route_percentage"}
+        parameters = {key: _number(weather, key, where) for key in weather.attrib if key != "route_percentage"}
         yield WeatherKeypoint(_number(weather, "route_percentage", where, default=0.0), parameters)
 
 

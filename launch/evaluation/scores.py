@@ -1,7 +1,7 @@
-"""Scores of routes and of whole evaluations: the rules of Bench2Drive, which are those of the leaderboard 2.0 save for speed.
+"""Scores of routes and of whole evaluations: Bench2Drive's rules, i.e. the leaderboard 2.0 save for speed.
 
-Penalty of a route = product of the factors of all its events; driving score = max(route completion x penalty, 0). Events that end
-a route (deviation, blocked, timeout) and Bench2Drive's minimum-speed events have no factor.
+Penalty of a route = product of the factors of all its events; driving score = max(route completion x penalty, 0).
+Events that end a route (deviation, blocked, timeout) and Bench2Drive's minimum-speed events have no factor.
 """
 
 from __future__ import annotations

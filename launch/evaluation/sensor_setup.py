@@ -1,7 +1,7 @@
 """The agent's sensors on the ego, set up and read as the leaderboard does it.
 
-Payloads: camera uint8 (H, W, 4) BGRA; lidar float32 (N, 4); radar float32 (N, 4); GNSS float64 (3,) lat, lon (deg), alt (m);
-IMU float64 (7,) acceleration (m/s^2), gyroscope (rad/s), compass (rad); speedometer ``{"speed": m/s}``; map
+Payloads: camera uint8 (H, W, 4) BGRA; lidar float32 (N, 4); radar float32 (N, 4); GNSS float64 (3,) lat, lon (deg),
+alt (m); IMU float64 (7,) acceleration (m/s^2), gyroscope (rad/s), compass (rad); speedometer ``{"speed": m/s}``; map
 ``{"opendrive": str}``. Each goes to ``agent.sensor_interface.update_sensor(id, payload, frame)``.
 """
 

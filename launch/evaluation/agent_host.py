@@ -1,0 +1,121 @@
+"""An agent as the leaderboard handles it: construct, plan, setup, sensors, one call per tick, destroy."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import carla
+
+from linkvla.agent.navigation.road_graph import to_global_plans
+from linkvla.launch.evaluation import records
+from linkvla.launch.evaluation.run_settings import RunSettings
+from linkvla.launch.evaluation.sensor_setup import SensorError, SensorRig, SensorSilence, check_sensors
+from linkvla.launch.evaluation.stage import Stage
+from linkvla.model.interface.errors import CheckpointError, ConfigurationError
+
+MakeAgent = Callable[[str, int], Any]
+"""``make_agent(host, port)`` returns a new AutonomousAgent."""
+
+
+class RouteFailure(Exception):
+    """The route has to stop; ``reason`` is one of the leaderboard's (see ``records``)."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class AgentHost:
+    """Owns the agent of one route.
+
+    Args:
+        make_agent: constructor of the agent.
+        host, port: of the simulator, for the agent's constructor.
+        stage: the scene.
+        settings: how the route is run.
+    """
+
+    def __init__(self, make_agent: MakeAgent, host: str, port: int, stage: Stage, settings: RunSettings) -> None:
+        self._make_agent = make_agent
+        self._host, self._port = host, port
+        self._stage = stage
+        self._settings = settings
+        self._rig: SensorRig | None = None
+        self.agent: Any = None
+        self.specs: list[dict] = []
+
+    def prepare(self) -> None:
+        """Construct and set up the agent; to be called once.
+
+        Raises:
+            RouteFailure: the agent cannot be set up, or asks for sensors that it may not have.
+            CheckpointError, ConfigurationError: from the agent's setup; the user has to put this right.
+        """
+        stage, settings = self._stage, self._settings
+        with _blame(records.AGENT_SETUP):
+            self.agent = self._make_agent(self._host, self._port)
+            if hasattr(self.agent, "set_world"):
+                self.agent.set_world(stage.world, stage.ego)
+            gps_plan, world_plan = to_global_plans(stage.dense, stage.map)
+            self.agent.set_global_plan(gps_plan, world_plan)
+            self.agent.setup(settings.agent_config)
+            self.specs = list(self.agent.sensors())
+        try:
+            check_sensors(self.specs, settings.track)
+        except SensorError as error:
+            raise RouteFailure(records.SENSORS_INVALID) from error
+
+    @property
+    def rig(self) -> SensorRig:
+        """The spawned sensors."""
+        if self._rig is None:
+            interface = self.agent.sensor_interface
+            stage = self._stage
+            self._rig = SensorRig(stage.world, stage.ego, self.specs, interface, self._settings.black_frames)
+        return self._rig
+
+    def act(self, timestamp: carla.Timestamp) -> carla.VehicleControl:
+        """One decision; all sensor data of the tick must be there.
+
+        Raises:
+            RouteFailure: the agent raised, or returned something that is not a control.
+        """
+        _tell_leaderboard(timestamp)
+        with _blame(records.AGENT_CRASHED):
+            control = self.agent()
+            if not isinstance(control, carla.VehicleControl):
+                raise TypeError(f"the agent returned {type(control).__name__}, expected carla.VehicleControl")
+            return control
+
+    def close(self) -> None:
+        """Remove the sensors, then destroy the agent; what the agent raises then is of no consequence any more."""
+        if self._rig is not None:
+            self._rig.close()
+        if self.agent is not None:
+            with contextlib.suppress(Exception):
+                self.agent.destroy()
+        self._rig = self.agent = None
+
+
+@contextlib.contextmanager
+def _blame(reason: str) -> Iterator[None]:
+    """Turn what the agent raises into a ``RouteFailure``."""
+    try:
+        yield
+    except (CheckpointError, ConfigurationError, RouteFailure):
+        raise
+    except Exception as error:
+        silent = isinstance(error, SensorSilence) or type(error).__name__ == "SensorReceivedNoData"
+        # The privileged agent reads the world too; the client's time-outs are the simulator's fault.
+        timed_out = isinstance(error, RuntimeError) and "time-out of" in str(error)
+        raise RouteFailure(records.SIMULATION_CRASHED if silent or timed_out else reason) from error
+
+
+def _tell_leaderboard(timestamp: carla.Timestamp) -> None:
+    """Agents on the leaderboard's own base class read frame and time from scenario_runner's clock."""
+    timer = sys.modules.get("srunner.scenariomanager.timer")
+    if timer is not None:
+        timer.GameTime.on_carla_tick(timestamp)

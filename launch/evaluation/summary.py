@@ -1,0 +1,146 @@
+"""Tables of results, for the terminal and for the model card."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from linkvla.launch.evaluation import scores
+from linkvla.launch.evaluation.records import RouteRecord
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+_SHORT = {
+    "collisions_pedestrian": "pedestrian",
+    "collisions_vehicle": "vehicle",
+    "collisions_layout": "static",
+    "red_light": "red light",
+    "stop_infraction": "stop sign",
+    "outside_route_lanes": "off lane",
+    "yield_emergency_vehicle_infractions": "no yield",
+    "scenario_timeouts": "scenario timeout",
+    "route_dev": "deviated",
+    "vehicle_blocked": "blocked",
+    "route_timeout": "timeout",
+}
+
+
+@dataclass(frozen=True)
+class EvaluationSummary:
+    """The outcome of an evaluation. Means are over all ``total`` routes; one without a record counts as 0."""
+
+    records: tuple[RouteRecord, ...]
+    total: int
+    interrupted: bool = False
+
+    @property
+    def driving_score(self) -> float:
+        """Mean driving score, 0..100."""
+        return scores.mean([record.score_composed for record in self.records], self.total)
+
+    @property
+    def route_completion(self) -> float:
+        """Mean route completion, percent."""
+        return scores.mean([record.score_route for record in self.records], self.total)
+
+    @property
+    def infraction_penalty(self) -> float:
+        """Mean penalty factor, 0..1."""
+        return scores.mean([record.score_penalty for record in self.records], self.total)
+
+    @property
+    def completed(self) -> float:
+        """Part of the routes that were completed, percent."""
+        return 100.0 * scores.mean([float(record.score_route >= 100.0) for record in self.records], self.total)
+
+    @property
+    def success_rate(self) -> float:
+        """Bench2Drive's success rate, percent."""
+        return 100.0 * scores.mean([float(record.success) for record in self.records], self.total)
+
+    @property
+    def real_time_ratio(self) -> float:
+        """Simulated over wall seconds of all closed loops."""
+        wall = sum(record.timing.wall_seconds for record in self.records)
+        return sum(record.timing.simulated_seconds for record in self.records) / wall if wall else 0.0
+
+
+def events_text(record: RouteRecord) -> str:
+    """The penalised events of a route, such as "vehicle x2, red light"; "" for none."""
+    counts = ((name, len(record.infractions[kind])) for kind, name in _SHORT.items())
+    return ", ".join(name if count == 1 else f"{name} x{count}" for name, count in counts if count)
+
+
+def rows(summary: EvaluationSummary) -> list[list[str]]:
+    """Cells of the table: one row per route, then the means."""
+    table = [_row(record) for record in summary.records]
+    clean = sum(record.success for record in summary.records)
+    table.append(
+        [
+            f"mean of {summary.total}",
+            "",
+            f"{summary.completed:.0f} % completed",
+            f"{summary.route_completion:.1f}",
+            f"{summary.infraction_penalty:.3f}",
+            f"{summary.driving_score:.2f}",
+            f"{clean} of {summary.total} without infraction",
+            f"{sum(record.duration_game for record in summary.records):.0f}",
+            f"{summary.real_time_ratio:.2f}",
+        ]
+    )
+    return table
+
+
+def _row(record: RouteRecord) -> list[str]:
+    return [
+        record.route_id.removeprefix("RouteScenario_"),
+        record.town,
+        record.status,
+        f"{record.score_route:.1f}",
+        f"{record.score_penalty:.3f}",
+        f"{record.score_composed:.2f}",
+        events_text(record),
+        f"{record.duration_game:.0f}",
+        f"{record.timing.real_time_ratio:.2f}",
+    ]
+
+
+HEADINGS = (
+    "route",
+    "town",
+    "status",
+    "completion %",
+    "penalty",
+    "driving score",
+    "infractions",
+    "time s",
+    "x real time",
+)
+
+
+def rich_table(summary: EvaluationSummary, title: str = "") -> Table:
+    """The table for the terminal."""
+    from rich.table import Table
+
+    table = Table(title=title or None, header_style="bold")
+    for index, heading in enumerate(HEADINGS):
+        table.add_column(heading, justify="right" if index in (3, 4, 5, 7, 8) else "left")
+    *routes, mean = rows(summary)
+    for record, row in zip(summary.records, routes):
+        table.add_row(*row, style=None if record.success else ("yellow" if record.score_route >= 100.0 else "red"))
+    table.add_section()
+    table.add_row(*mean, style="bold")
+    return table
+
+
+def markdown_table(summary: EvaluationSummary, command: str, notes: Sequence[str] = ()) -> str:
+    """The table for a model card, with the command that made it."""
+    lines = [f"`{command}`", "", *notes, *([""] if notes else []), _line(HEADINGS), _line("---" for _ in HEADINGS)]
+    lines += [_line(row) for row in rows(summary)]
+    return "\n".join(lines) + "\n"
+
+
+def _line(cells: Iterable[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "/") for cell in cells) + " |"
