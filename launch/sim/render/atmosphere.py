@@ -1,0 +1,101 @@
+"""Light, sky and air for a weather: a few numbers and tables that the kernels read."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from linkvla.launch.sim.world.weather import Weather
+
+AIR_STEP = 0.25  # m between entries of the air tables
+AIR_ENTRIES = 2048
+SKY_ENTRIES = 256
+NOISE = 256  # side of the noise table
+
+
+@dataclass(frozen=True)
+class Atmosphere:
+    """All tables float32."""
+
+    light: np.ndarray  # (3, 3): ambient RGB, sun RGB, unit vector towards the sun
+    sky: np.ndarray  # (SKY_ENTRIES, 3): RGB by sine of the elevation, 0..1
+    cloud: np.ndarray  # (4,): RGB of clouds and their cover 0..1
+    haze: np.ndarray  # (3,): RGB that distance fades to
+    gain: np.ndarray  # (AIR_ENTRIES,): what is left of a surface's light, by depth (transmission, head lamps at night)
+    veil: np.ndarray  # (AIR_ENTRIES,): share of haze, by depth
+    wet: float  # 0..1 darkening of the road
+    puddle: float  # 0..1 area of standing water
+    night: float  # 0 day .. 1 night
+
+
+@lru_cache(maxsize=16)
+def atmosphere(weather: Weather) -> Atmosphere:
+    """Tables for a weather."""
+    altitude = math.radians(weather.sun_altitude_angle)
+    azimuth = math.radians(weather.sun_azimuth_angle)
+    day = _ramp(weather.sun_altitude_angle, -6.0, 12.0)
+    low = day * (1.0 - _ramp(weather.sun_altitude_angle, 6.0, 30.0))  # dawn and dusk
+    overcast = _ramp(weather.cloudiness, 20.0, 95.0)
+    to_sun = np.array([math.cos(altitude) * math.cos(azimuth), math.cos(altitude) * math.sin(azimuth), math.sin(altitude)])
+    if to_sun[2] < 0.25:  # keep some relief on horizontal and vertical surfaces when the sun is low or gone
+        to_sun[2] = 0.25
+        to_sun /= np.linalg.norm(to_sun)
+    ambient = _mix((0.115, 0.125, 0.165), _mix((0.68, 0.70, 0.74), (0.80, 0.80, 0.80), overcast), day)
+    ambient *= _mix((1.0, 1.0, 1.0), (0.86, 0.80, 0.84), low)
+    sun = np.array([0.52, 0.50, 0.45]) * _mix((1.0, 1.0, 1.0), (0.95, 0.62, 0.38), low) * day * (1.0 - 0.8 * overcast)
+
+    horizon = _mix((0.78, 0.84, 0.90), (0.74, 0.76, 0.78), overcast)
+    zenith = _mix((0.30, 0.50, 0.80), (0.58, 0.61, 0.65), overcast)
+    horizon = _mix(horizon, (0.93, 0.70, 0.50), 0.7 * low * (1.0 - 0.7 * overcast))
+    horizon, zenith = _mix((0.07, 0.08, 0.12), horizon, day), _mix((0.015, 0.02, 0.05), zenith, day)
+    height = np.linspace(0.0, 1.0, SKY_ENTRIES)[:, None]
+    sky = zenith + (horizon - zenith) * np.exp(-3.2 * height)
+    cloud = _mix((0.10, 0.11, 0.14), _mix((0.95, 0.95, 0.96), (0.66, 0.68, 0.71), overcast), day)
+    cloud *= _mix((1.0, 1.0, 1.0), (1.0, 0.78, 0.68), low)
+
+    rain = weather.precipitation / 100.0
+    thickness = 0.0025 + 0.045 * (weather.fog_density / 100.0) ** 1.5 + 0.006 * rain
+    depth = np.arange(AIR_ENTRIES) * AIR_STEP
+    transmission = np.exp(-thickness * np.maximum(depth - max(weather.fog_distance, 0.0), 0.0))
+    head_lamps = (1.0 - day) * 4.5 * np.exp(-depth / 16.0)
+    foggy = min(1.0, weather.fog_density / 40.0)
+    sky = sky + (horizon - sky) * foggy * np.exp(-1.2 * height)
+    return Atmosphere(
+        light=np.array([ambient, sun, to_sun], np.float32),
+        sky=sky.astype(np.float32),
+        cloud=np.array([*cloud, min(1.0, weather.cloudiness / 100.0)], np.float32),
+        haze=horizon.astype(np.float32),
+        gain=(transmission * (1.0 + head_lamps)).astype(np.float32),
+        veil=(1.0 - transmission).astype(np.float32),
+        wet=min(1.0, max(weather.wetness / 100.0, 0.7 * rain, weather.precipitation_deposits / 150.0)),
+        puddle=min(1.0, weather.precipitation_deposits / 100.0),
+        night=1.0 - day,
+    )
+
+
+@lru_cache(maxsize=1)
+def noise_table() -> np.ndarray:
+    """Smooth tileable noise, (NOISE, NOISE) float32, mean 0, about -0.5..0.5; the same in every process."""
+    rng = np.random.default_rng(7)
+    total = np.zeros((NOISE, NOISE))
+    for cells, weight in ((8, 0.32), (32, 0.26), (128, 0.24), (256, 0.18)):
+        grid = rng.random((cells, cells))
+        at = np.arange(NOISE) * cells / NOISE
+        cell, part = at.astype(int), at % 1.0
+        part = part * part * (3.0 - 2.0 * part)
+        after = (cell + 1) % cells
+        rows = grid[cell] * (1 - part)[:, None] + grid[after] * part[:, None]
+        total += weight * (rows[:, cell] * (1 - part) + rows[:, after] * part)
+    return np.ascontiguousarray(total - total.mean(), dtype=np.float32)
+
+
+def _ramp(value: float, low: float, high: float) -> float:
+    return min(1.0, max(0.0, (value - low) / (high - low)))
+
+
+def _mix(a, b, share: float) -> np.ndarray:
+    a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
+    return a + (b - a) * share

@@ -1,0 +1,159 @@
+"""Cameras: a scene and a snapshot of the moving world in, a picture out."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from linkvla.launch.sim.render.atmosphere import Atmosphere, atmosphere, noise_table
+from linkvla.launch.sim.render.rasteriser import NEAR, draw_cells, draw_instances, light_triangles
+from linkvla.launch.sim.render.scene import TownScene
+from linkvla.launch.sim.render.shading import shade
+from linkvla.launch.sim.render.snapshot import SceneSnapshot
+from linkvla.launch.sim.render.templates import TemplateBank
+from linkvla.launch.sim.world.pose import Pose
+
+FAR = 200.0  # m of depth
+
+
+@dataclass(frozen=True)
+class Camera:
+    """Pinhole camera without distortion."""
+
+    width: int  # px
+    height: int  # px
+    fov: float  # horizontal, degrees
+
+    def __post_init__(self) -> None:
+        if not (1 <= self.width <= 8192 and 1 <= self.height <= 8192 and 1.0 <= self.fov <= 170.0):
+            raise ValueError(
+                f"camera {self.width}x{self.height} px, fov {self.fov} degrees: sizes must be 1..8192 px and fov 1..170"
+            )
+
+    @property
+    def focal_length(self) -> float:
+        """In px."""
+        return self.width / (2.0 * math.tan(math.radians(self.fov) / 2.0))
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What a camera saw; arrays of its own, H the number of rows drawn."""
+
+    rgb: np.ndarray  # (H, W, 3) uint8
+    material: np.ndarray  # (H, W) uint8 Material
+    inverse_depth: np.ndarray  # (H, W) float32 1/m along the viewing axis; 0 = sky
+
+
+class CameraRenderer:
+    """Draws a scene. It owns buffers: one per thread. The same inputs give the same bytes."""
+
+    def __init__(self, scene: TownScene) -> None:
+        self._scene = scene
+        self._bank = TemplateBank()
+        self._buffers: tuple[np.ndarray, np.ndarray] | None = None
+        self._rays: tuple[Camera, np.ndarray] | None = None
+        self._lit_for: Atmosphere | None = None
+        mesh = scene.mesh
+        self._statics = len(mesh)
+        self._normal = mesh.normal
+        self._material = mesh.material
+        self._look = mesh.look
+        self._lit = mesh.colour.copy()
+        self._reserve(8_000)
+
+    def _reserve(self, dynamic: int) -> None:
+        """Room for so many triangles of moving things behind the static ones."""
+        total = self._statics + dynamic
+        if len(self._lit) >= total:
+            return
+        for name in ("_normal", "_material", "_look", "_lit"):
+            old = getattr(self, name)
+            new = np.zeros((total, *old.shape[1:]), old.dtype)
+            new[: self._statics] = old[: self._statics]
+            setattr(self, name, new)
+
+    def render(self, snapshot: SceneSnapshot, camera: Camera, pose_in_world: Pose, rows: int | None = None) -> Frame:
+        """Draw one picture.
+
+        Args:
+            snapshot: actors, light states (one per Town.traffic_lights; fewer: the rest are dark) and weather.
+            camera: size and field of view.
+            pose_in_world: of the camera, degrees.
+            rows: draw only so many rows from the top; they equal those of the full picture.
+        """
+        rows = camera.height if rows is None else max(1, min(rows, camera.height))
+        air = self._relight(snapshot)
+        inverse_depth, triangle = self._cleared(rows, camera.width)
+        to_world = pose_in_world.rotation_matrix().astype(np.float32)
+        to_camera = np.ascontiguousarray(to_world.T)
+        eye = pose_in_world.location().astype(np.float32)
+        lens = np.array([camera.focal_length, camera.width / 2.0, camera.height / 2.0], np.float32)
+        mesh, bank = self._scene.mesh, self._bank
+        spans = self._visible(to_camera, eye, lens)
+        draw_cells(mesh.corners, spans, to_camera, eye, lens, np.float32(FAR), inverse_depth, triangle)
+        template, poses, paints = self._instances(snapshot)
+        self._reserve(int(bank.size[template].sum()))
+        draw_instances(
+            template, poses, paints, bank.spans, bank.radius, bank.corners, bank.colour, bank.normal, bank.paint,
+            to_camera, eye, lens, np.float32(FAR), air.light, self._statics, self._lit, self._material, self._look,
+            self._normal, bank.material, bank.look, inverse_depth, triangle,
+        )  # fmt: skip
+        rgb = np.empty((rows, camera.width, 3), np.uint8)
+        material = np.empty((rows, camera.width), np.uint8)
+        shade(
+            inverse_depth, triangle, self._lit, self._material, self._look, self._normal, to_world, eye, lens,
+            self._inverse_length(camera), noise_table(), air.sky, air.cloud, air.haze, air.gain, air.veil, air.light[2],
+            np.float32(air.wet), np.float32(air.puddle), np.float32(air.night), rgb, material,
+        )  # fmt: skip
+        return Frame(rgb, material, inverse_depth.copy())
+
+    def _relight(self, snapshot: SceneSnapshot) -> Atmosphere:
+        air = atmosphere(snapshot.weather)
+        if air is not self._lit_for:
+            self._lit[: self._statics] = self._scene.mesh.colour
+            light_triangles(self._lit, self._normal, self._look, air.light, 0, self._statics)
+            self._lit_for = air
+        return air
+
+    def _cleared(self, rows: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+        if self._buffers is None or self._buffers[0].shape != (rows, width):
+            self._buffers = np.empty((rows, width), np.float32), np.empty((rows, width), np.int32)
+        self._buffers[0].fill(0.0)
+        self._buffers[1].fill(-1)
+        return self._buffers
+
+    def _inverse_length(self, camera: Camera) -> np.ndarray:
+        """1 / length of the ray (1, y, z) of each pixel, (height, width) float32."""
+        if self._rays is None or self._rays[0] != camera:
+            y = (np.arange(camera.width) + 0.5 - camera.width / 2.0) / camera.focal_length
+            z = (np.arange(camera.height) + 0.5 - camera.height / 2.0) / camera.focal_length
+            self._rays = camera, (1.0 / np.sqrt(1.0 + y**2 + z[:, None] ** 2)).astype(np.float32)
+        return self._rays[1]
+
+    def _visible(self, to_camera: np.ndarray, eye: np.ndarray, lens: np.ndarray) -> np.ndarray:
+        """Spans (C, 2) of the cells whose boxes meet the view, near ones first."""
+        centre = (self._scene.centre - eye) @ to_camera.T
+        half = self._scene.half @ np.abs(to_camera.T)
+        depth = np.maximum(centre[:, 0] + half[:, 0], 0.0)
+        wide, high = lens[1] / lens[0] * depth, lens[2] / lens[0] * depth
+        seen = (centre[:, 0] + half[:, 0] > NEAR) & (centre[:, 0] - half[:, 0] < FAR)
+        seen &= (np.abs(centre[:, 1]) - half[:, 1] <= wide) & (np.abs(centre[:, 2]) - half[:, 2] <= high)
+        index = np.nonzero(seen)[0]
+        return self._scene.spans[index[np.argsort(centre[index, 0], kind="stable")]]
+
+    def _instances(self, snapshot: SceneSnapshot) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Actors and lit lamps, as ``TemplateBank.instances``."""
+        template, poses, paints = self._bank.instances(snapshot.actors)
+        states = np.asarray(snapshot.light_states, np.int64)[: len(self._scene.lamps)]
+        lit = np.nonzero(states <= 2)[0]
+        lamp_poses = np.zeros((len(lit), 6), np.float32)
+        lamp_poses[:, :3] = self._scene.lamps[lit, states[lit]]
+        lamp_poses[:, 4] = self._scene.lamp_yaw[lit]
+        return (
+            np.concatenate([template, states[lit]]),
+            np.concatenate([poses, lamp_poses]),
+            np.concatenate([paints, np.zeros((len(lit), 2, 3), np.float32)]),
+        )

@@ -1,0 +1,48 @@
+"""World -> SceneSnapshot: what a renderer needs, copied, so that the world may go on while another thread draws."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from linkvla.launch.sim.render.snapshot import RenderActor, SceneSnapshot
+from linkvla.launch.sim.world.actors import Actor, Prop, TrafficLight, Vehicle, Walker
+from linkvla.launch.sim.world.pose import Pose
+from linkvla.launch.sim.world.town import LightState
+
+if TYPE_CHECKING:
+    from linkvla.launch.sim.world.world import World
+
+BRAKE_LAMPS = 0x8  # bit of a vehicle's light mask
+_BRAKING = 0.05  # of the pedal
+
+
+def capture(world: World) -> SceneSnapshot:
+    """Copy the drawable state of a world: vehicles, walkers and props at their poses, lamp states, weather."""
+    states = np.full(len(world.town.traffic_lights), LightState.OFF, np.uint8)
+    actors = []
+    for actor in world.actors.values():
+        if isinstance(actor, TrafficLight):
+            if 0 <= actor.site_index < len(states):
+                states[actor.site_index] = int(actor.state)
+        elif isinstance(actor, (Vehicle, Walker, Prop)) and actor.alive:
+            actors.append(render_actor(actor))
+    return SceneSnapshot(tuple(actors), states, world.weather)
+
+
+def render_actor(actor: Vehicle | Walker | Prop) -> RenderActor:
+    """One actor as the renderer sees it."""
+    extent = (actor.box.half_x, actor.box.half_y, actor.box.half_z)
+    brake = isinstance(actor, Vehicle) and (
+        actor.control.brake > _BRAKING or actor.control.hand_brake or bool(actor.light_mask & BRAKE_LAMPS)
+    )
+    phase = actor.gait_phase if isinstance(actor, Walker) else 0.0
+    return RenderActor(actor.shape, _foot(actor), extent, actor.colour, brake, phase, actor.id)
+
+
+def _foot(actor: Actor) -> Pose:
+    """The actor's pose, moved down to the bottom of its box (a walker's origin is its middle)."""
+    pose = actor.pose.copy()
+    pose.z += actor.box.z - actor.box.half_z
+    return pose

@@ -1,0 +1,73 @@
+"""The meshes of everything that moves, packed for the drawing kernel, and the instances of one frame."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from linkvla.launch.sim.render.mesh import Mesh
+from linkvla.launch.sim.render.people import gait_step, walker_mesh
+from linkvla.launch.sim.render.signals import lamp_templates
+from linkvla.launch.sim.render.snapshot import RenderActor
+from linkvla.launch.sim.render.vehicles import actor_mesh, brake_mesh
+
+_SECOND_PAINTS = ((0.90, 0.90, 0.88), (0.55, 0.60, 0.66), (0.72, 0.66, 0.52), (0.30, 0.42, 0.58), (0.64, 0.28, 0.22))
+
+
+class TemplateBank:
+    """Grows as new shapes turn up; templates 0, 1 and 2 are the lit red, yellow and green lamp."""
+
+    def __init__(self) -> None:
+        self._index: dict[tuple, int] = {}
+        self._meshes: list[Mesh] = list(lamp_templates())
+        self._pack()
+
+    def _pack(self) -> None:
+        meshes = self._meshes
+        ends = np.cumsum([len(mesh) for mesh in meshes])
+        self.spans = np.column_stack([np.r_[0, ends[:-1]], ends]).astype(np.int64)  # (T, 2)
+        self.corners = np.concatenate([mesh.corners for mesh in meshes])
+        self.normal = np.concatenate([mesh.normal for mesh in meshes])
+        self.colour = np.concatenate([mesh.colour for mesh in meshes])
+        self.paint = np.concatenate([mesh.paint for mesh in meshes])
+        self.material = np.concatenate([mesh.material for mesh in meshes])
+        self.look = np.concatenate([mesh.look for mesh in meshes])
+        self.radius = np.array([np.sqrt((mesh.corners**2).sum(-1).max()) for mesh in meshes], np.float32)
+        self.size = np.diff(self.spans, axis=1)[:, 0]  # triangles per template
+
+    def _find(self, key: tuple) -> int:
+        index = self._index.get(key)
+        if index is None:
+            kind, *rest = key
+            make = {"walker": walker_mesh, "brake": brake_mesh}.get(kind, actor_mesh)
+            self._meshes.append(make(*rest))
+            index = self._index[key] = len(self._meshes) - 1
+        return index
+
+    def instances(self, actors: tuple[RenderActor, ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Template (A,) int64, pose (A, 6) float32 in metres and degrees, and paints (A, 2, 3) float32 of what is to draw."""
+        template, poses, paints = [], [], []
+        known = len(self._meshes)
+        for actor in actors:
+            pose = actor.pose
+            place = (pose.x, pose.y, pose.z, pose.pitch, pose.yaw, pose.roll)
+            # Sizes are rounded to 2 cm so that a stream of nearly equal actors shares meshes.
+            extent = tuple(round(half * 50.0) / 50.0 for half in actor.half_extent)
+            paint = (actor.colour, _SECOND_PAINTS[actor.seed % len(_SECOND_PAINTS)])
+            if actor.shape == "walker":
+                key = ("walker", 2.0 * extent[2], gait_step(actor.phase), actor.seed % 3)
+            else:
+                key = ("body", actor.shape, extent, actor.seed % 3 if actor.shape == "car" else 0)
+            template.append(self._find(key))
+            poses.append(place)
+            paints.append(paint)
+            if actor.brake:
+                template.append(self._find(("brake", actor.shape, extent)))
+                poses.append(place)
+                paints.append(paint)
+        if len(self._meshes) != known:
+            self._pack()
+        return (
+            np.array(template, np.int64),
+            np.array(poses, np.float32).reshape(-1, 6),
+            np.array(paints, np.float32).reshape(-1, 2, 3),
+        )
