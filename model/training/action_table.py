@@ -1,0 +1,53 @@
+"""The action rows while they are trained: W = Phi A + R.
+
+Phi holds fixed smooth functions of the cell (i, j), so that neighbours start, and move, together; A is trained, and R lets
+single cells deviate from zero. What is exported is the plain table W.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import nn
+
+from linkvla.model.tokenizer.action_tokenizer import ActionTokenizer
+
+_WAVES_X, _WAVES_Y, _WAVES_DIAGONAL = 16, 24, 24
+
+
+def cell_features(grid: ActionTokenizer) -> torch.Tensor:
+    """Phi (cells, features): a quadratic, Fourier waves along each axis, and random oblique waves (fixed seed)."""
+    i, j = torch.meshgrid(
+        torch.linspace(0.0, 1.0, grid.nodes_x), torch.linspace(-1.0, 1.0, grid.nodes_y), indexing="ij"
+    )
+    i, j = i.flatten(), j.flatten()
+    u = 2 * i - 1
+    columns = [torch.ones_like(i), u, j, u.square(), j.square(), u * j]
+    phases = [math.pi * k * i for k in range(1, _WAVES_X + 1)] + [math.pi * k * j for k in range(1, _WAVES_Y + 1)]
+    oblique = torch.randn(_WAVES_DIAGONAL, 2, generator=torch.Generator().manual_seed(1)) * 12.0
+    phases += [a * i + b * j for a, b in oblique.tolist()]
+    for phase in phases:
+        columns += [torch.cos(phase), torch.sin(phase)]
+    return torch.stack(columns, dim=-1)
+
+
+class ActionTable(nn.Module):
+    """Trainable factors of the action rows; calling it gives W (5656, width)."""
+
+    def __init__(self, grid: ActionTokenizer, width: int) -> None:
+        super().__init__()
+        features = cell_features(grid)
+        self.register_buffer("features", features, persistent=False)
+        self.smooth = nn.Parameter(torch.randn(features.shape[1], width) * 0.1 / math.sqrt(40))
+        self.residual = nn.Parameter(torch.zeros(features.shape[0], width))
+
+    def forward(self) -> torch.Tensor:
+        """The action rows (5656, width)."""
+        return self.features @ self.smooth + self.residual
+
+    @torch.no_grad()
+    def start_from(self, rows: torch.Tensor) -> None:
+        """Split existing rows (5656, width) into the smooth part that explains most of them, and the rest."""
+        self.smooth.copy_(torch.linalg.lstsq(self.features, rows.float()).solution)
+        self.residual.copy_(rows.float() - self.features @ self.smooth)

@@ -1,0 +1,61 @@
+"""``python -m linkvla.model.training.trainer``: the trainer with plain arguments."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import fields
+
+import yaml
+
+from linkvla.model.interface.errors import ConfigurationError, LinkVLAError
+from linkvla.model.training.recipe import Recipe
+from linkvla.model.training.trainer import train
+
+_UNSETTABLE = {"total_samples", "total_seconds", "threads"}  # have options of their own
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m linkvla.model.training.trainer", description=__doc__)
+    parser.add_argument("--data", nargs="+", required=True, metavar="FOLDER[=SHARE]", help="recordings to learn from")
+    parser.add_argument("--held-out", nargs="*", default=[], metavar="FOLDER", help="recordings to score on")
+    parser.add_argument("--out", required=True, help="output folder")
+    parser.add_argument("--seconds", type=float, help="training time")
+    parser.add_argument("--samples", type=int, help="samples to see")
+    parser.add_argument("--init", help="checkpoint folder or name to start from")
+    parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="any other setting of the recipe")
+    return parser
+
+
+def recipe_from(arguments: Sequence[str], **settings: object) -> Recipe:
+    """A recipe from ``NAME=VALUE`` texts (YAML values) and keyword settings. Raises ConfigurationError."""
+    known = {item.name for item in fields(Recipe)} - _UNSETTABLE
+    for text in arguments:
+        name, separator, value = text.partition("=")
+        if not separator or name not in known:
+            raise ConfigurationError(f"--set takes NAME=VALUE, got {text!r}; names are {', '.join(sorted(known))}")
+        try:
+            settings[name] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            raise ConfigurationError(f"--set {name}: {value!r} is not a value") from None
+        if isinstance(settings[name], str):
+            try:
+                settings[name] = float(value)  # YAML 1.1 reads 1e-3 as text
+            except ValueError:
+                raise ConfigurationError(f"--set {name}: {value!r} is not a number") from None
+    return Recipe.from_mapping(settings)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parse, train, and return the exit status: 0, or 2 with one line on stderr for bad input."""
+    given = _parser().parse_args(arguments)
+    try:
+        recipe = recipe_from(given.set, total_samples=given.samples, total_seconds=given.seconds, threads=given.threads)
+        train(recipe, given.data, given.out, given.resume, init=given.init, held_out=given.held_out)
+    except LinkVLAError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
