@@ -1,4 +1,5 @@
-"""Strict verification of a checkpoint: manifest, every key, every shape, every value finite. Run it before you trust a file.
+"""Strict verification of a checkpoint: manifest, every key, every shape, every value finite. Run it before you trust
+a file.
 
 python -m linkvla.checkpoints.verify linkvla-nano
 """
@@ -25,7 +26,9 @@ class Verified:
 
 
 def verify(folder_or_name: Path | str) -> Verified:
-    """Rebuild the network from its folder alone. Raises CheckpointError naming the first file, keys or shapes that fail."""
+    """Rebuild the network from its folder alone. Raises CheckpointError naming the first file, keys or shapes that
+    fail.
+    """
     folder = locate(folder_or_name)
     model, _ = load_checkpoint(folder)
     parameters = sum(parameter.numel() for parameter in model.parameters())

@@ -1,7 +1,7 @@
 """Checkpoint folders: find, read, verify and rebuild a LinkVLA, all or nothing. Safetensors only; nothing is unpickled.
 
-A folder holds ``config.json``, ``model.safetensors``, ``tokenizer.json``, ``camera.json``, ``prompts.json`` and ``manifest.json``
-(the SHA-256 of each file).
+A folder holds ``config.json``, ``model.safetensors``, ``tokenizer.json``, ``camera.json``, ``prompts.json`` and
+``manifest.json`` (the SHA-256 of each file).
 """
 
 from __future__ import annotations
@@ -43,7 +43,9 @@ def shipped_names(shelf: Path | None = None) -> list[str]:
 
 
 def resolve(folder_or_name: Path | str, shelf: Path | None = None) -> Path:
-    """The folder of a shipped checkpoint's name, or of a path. Raises CheckpointError with the nearest name otherwise."""
+    """The folder of a shipped checkpoint's name, or of a path. Raises CheckpointError with the nearest name
+    otherwise.
+    """
     path = Path(folder_or_name).expanduser()
     if path.is_dir():
         return path
@@ -73,7 +75,9 @@ def _listed(keys: Sequence[str]) -> str:
 
 
 def load_strictly(module: nn.Module, tensors: dict[str, torch.Tensor], source: str, tied: Sequence[str] = ()) -> None:
-    """Copy ``tensors`` into ``module``: every key, every shape, or CheckpointError naming what differs and no change."""
+    """Copy ``tensors`` into ``module``: every key, every shape, or CheckpointError naming what differs and no
+    change.
+    """
     own = module.state_dict()
     wanted = {key for key in own if key not in tied}
     problems = []

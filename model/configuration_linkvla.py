@@ -22,9 +22,10 @@ DECODE_MODES = ("soft", "hard")
 class LinkVLAConfig(InternVLConfig):
     """InternVL's configuration and LinkVLA's additions.
 
-    ``text_tokens``: rows of the table that are text. ``grid``: keyword arguments of ActionTokenizer. ``camera``: keyword
-    arguments of CameraRig. ``decode``: "soft" (local expectation) or "hard" (the paper: cell centres). ``navigation``: what
-    the driving prompt says, "target_point", "command" or "both". ``image_mean`` and ``image_std``: RGB, of values in 0..1.
+    ``text_tokens``: rows of the table that are text. ``grid``: keyword arguments of ActionTokenizer. ``camera``:
+    keyword arguments of CameraRig. ``decode``: "soft" (local expectation) or "hard" (the paper: cell centres).
+    ``navigation``: what the driving prompt says, "target_point", "command" or "both". ``image_mean`` and
+    ``image_std``: RGB, of values in 0..1.
     """
 
     model_type = "linkvla"

@@ -33,7 +33,8 @@ class DrivingBatch:
 
 
 class TargetPointEncoder(nn.Module):
-    """One token per target point: an MLP on scaled and log-warped coordinates and the slot (SimLingo section 3, adapted).
+    """One token per target point: an MLP on scaled and log-warped coordinates and the slot (SimLingo section 3,
+    adapted).
 
     The warp resolves the last metres before a turn, which the plain scale does not.
     """
@@ -56,8 +57,8 @@ class TargetPointEncoder(nn.Module):
 class LinkVLAForDriving(InternVLForConditionalGeneration):
     """The network. Decoding lives in ``decoding.coarse_to_fine``; this class embeds, runs the trunk and scores actions.
 
-    ``action_table``, when set, is a module whose call returns the action rows during training; otherwise they are the rows
-    of the shared embedding table, which also is the output head (tied).
+    ``action_table``, when set, is a module whose call returns the action rows during training; otherwise they are the
+    rows of the shared embedding table, which also is the output head (tied).
     """
 
     config_class = LinkVLAConfig

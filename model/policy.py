@@ -35,8 +35,8 @@ class LinkVLAPolicy:
     ) -> LinkVLAPolicy:
         """Load a checkpoint folder or a shipped name, all or nothing.
 
-        ``dtype`` is float32 by default, bfloat16 halves the memory. ``threads`` sets torch's thread count for the process.
-        Raises CheckpointError, or ConfigurationError for a device that is not there.
+        ``dtype`` is float32 by default, bfloat16 halves the memory. ``threads`` sets torch's thread count for the
+        process. Raises CheckpointError, or ConfigurationError for a device that is not there.
         """
         if threads is not None:
             if threads < 1:
@@ -63,8 +63,9 @@ class LinkVLAPolicy:
     def predict_batch(self, observations: Sequence[Observation]) -> list[Plan]:
         """Plans for several frames in one forward; each equals what ``predict`` gives for it, up to rounding.
 
-        Points are float64, metres, ego frame; the path starts at the origin, by its definition. Diagnostics: ``prepare_ms``
-        and ``decode_ms`` for the whole batch, and ``end_point_probability``, the mass that pass 1 puts on its best cells.
+        Points are float64, metres, ego frame; the path starts at the origin, by its definition. Diagnostics:
+        ``prepare_ms`` and ``decode_ms`` for the whole batch, and ``end_point_probability``, the mass that pass 1 puts
+        on its best cells.
         """
         if not observations:
             return []

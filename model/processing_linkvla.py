@@ -74,7 +74,8 @@ class LinkVLAProcessor:
     ) -> torch.Tensor:
         """Views (B, H, W, 3) uint8 to normalised tiles (B, 2, 3, H, H) float32.
 
-        ``gain`` and ``offset`` (B, 3) change contrast and colour of values in 0..1 first (training only): v * gain + offset.
+        ``gain`` and ``offset`` (B, 3) change contrast and colour of values in 0..1 first (training only): v * gain +
+        offset.
         """
         values = torch.from_numpy(np.ascontiguousarray(views)).permute(0, 3, 1, 2).float()
         scale = torch.ones(1) if gain is None else torch.from_numpy(gain).float().view(-1, 3, 1, 1)

@@ -1,10 +1,8 @@
 """From a camera frame to the network's view: the one image step that runs before recording. No torch.
 
 SimLingo drops the bottom 30 % of the frame (the bonnet; rows 0..358 of 512 stay), then stretches what is left over
-two square
-tiles side by side (LinkVLA inherits this). Both steps happen here, for training and driving alike, so that a recorded
-view and a
-driven one are equal bit by bit.
+two square tiles side by side (LinkVLA inherits this). Both steps happen here, for training and driving alike, so that
+a recorded view and a driven one are equal bit by bit.
 """
 
 from __future__ import annotations
@@ -53,9 +51,8 @@ def make_view(image: np.ndarray, size: tuple[int, int] = (128, 256), aspect: flo
     """Crop and shrink a camera frame to the tiles' size by area averaging.
 
     ``image`` (H, W, 3) uint8 RGB: either the full frame (W / H = ``aspect``, any resolution) or one that already
-    holds only the
-    kept rows; both give the same bytes. Returns (size[0], size[1], 3) uint8. Raises ObservationError on any other
-    shape.
+    holds only the kept rows; both give the same bytes. Returns (size[0], size[1], 3) uint8. Raises ObservationError
+    on any other shape.
     """
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
         raise ObservationError(f"camera frame must be (H, W, 3) uint8 RGB, got {image.shape} {image.dtype}")

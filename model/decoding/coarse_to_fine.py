@@ -1,8 +1,9 @@
 """LinkVLA's two-pass decoding (section 3.3): end points first, then all thirty points at once.
 
-Pass 1 reads the two goal tokens at the end of the prompt and gives the end points of path and speed waypoints. A straight line
-from the ego to each end point, w_i = (i / T) w_T for i = 1..T (equation 6), becomes 20 + 10 coarse action tokens. Pass 2 appends
-them to the cached prefix; they see it and each other, in both directions, and each one's output is its refined cell.
+Pass 1 reads the two goal tokens at the end of the prompt and gives the end points of path and speed waypoints. A
+straight line from the ego to each end point, w_i = (i / T) w_T for i = 1..T (equation 6), becomes 20 + 10 coarse
+action tokens. Pass 2 appends them to the cached prefix; they see it and each other, in both directions, and each
+one's output is its refined cell.
 
 Training runs both passes in one forward with a 4-D mask, since the coarse line then comes from the true end points.
 """
@@ -41,7 +42,9 @@ class Decoded:
 
 
 def coarse_line(end_points: torch.Tensor) -> torch.Tensor:
-    """(B, 30, 2) points on the straight lines to ``end_points`` (B, 2, 2), metres: 20 to the first, 10 to the second."""
+    """(B, 30, 2) points on the straight lines to ``end_points`` (B, 2, 2), metres: 20 to the first, 10 to the
+    second.
+    """
     lines = []
     for goal, count in enumerate((PATH_POINTS, SPEED_WAYPOINTS)):
         share = torch.arange(1, count + 1, device=end_points.device, dtype=end_points.dtype) / count
@@ -57,8 +60,8 @@ def prefix_positions(valid: torch.Tensor) -> torch.Tensor:
 def attention_mask(valid: torch.Tensor, slots: int) -> torch.Tensor:
     """(B, 1, P + slots, P + slots) bool, True = may attend.
 
-    The prefix is causal and blind to the slots; the slots see the prefix and one another. Padding is never seen, except by
-    itself: a row that sees nothing would turn into NaN and poison its batch.
+    The prefix is causal and blind to the slots; the slots see the prefix and one another. Padding is never seen,
+    except by itself: a row that sees nothing would turn into NaN and poison its batch.
     """
     prefix = valid.shape[1]
     total = prefix + slots
@@ -93,8 +96,8 @@ def decode(
 ) -> Decoded:
     """Two passes over one cached prefix: how driving runs.
 
-    ``mode`` is "soft" (local expectation) or "hard" (cell centres), by default the configuration's. ``end_points`` (B, 2, 2)
-    overrides those of pass 1.
+    ``mode`` is "soft" (local expectation) or "hard" (cell centres), by default the configuration's. ``end_points``
+    (B, 2, 2) overrides those of pass 1.
     """
     mode = mode or model.config.decode
     read = model.action_tokenizer.expectation if mode == "soft" else _read_hard(model)

@@ -1,8 +1,8 @@
 """Waypoints to action tokens and back: the log grid of LinkVLA section 3.1, its soft labels and its two decoders.
 
-A point (x, y) in the ego frame (x forward, y right, metres) is warped per axis, z' = sign(z) log(1 + k|z|), and rounded to
-the nearest node of a regular grid of pitch 0.1: 56 nodes in x (0..50 m) times 101 in y (-30..30 m), 5656 cells in all.
-Rounding to nodes makes (0, 0) exact, so a standing car decodes to exactly zero, and keeps y symmetric.
+A point (x, y) in the ego frame (x forward, y right, metres) is warped per axis, z' = sign(z) log(1 + k|z|), and
+rounded to the nearest node of a regular grid of pitch 0.1: 56 nodes in x (0..50 m) times 101 in y (-30..30 m), 5656
+cells in all. Rounding to nodes makes (0, 0) exact, so a standing car decodes to exactly zero, and keeps y symmetric.
 
 Cell id = i * 101 + j with i in 0..55 and j in 0..100 (j = 50 is y = 0).
 """
@@ -26,9 +26,9 @@ _WINDOW = 3  # half width, in cells, of the local expectation
 class ActionTokenizer:
     """The log grid. All methods take and return torch tensors, on any device, over any leading dimensions.
 
-    ``k`` and ``step`` are the paper's; ``sigma`` and ``radius`` (in cells) shape the soft labels; ``centre`` says where a
-    label's Gaussian sits: "cell" (the paper: the nearest node) or "continuous" (the unrounded coordinate, which keeps
-    sub-cell information that ``expectation`` reads back).
+    ``k`` and ``step`` are the paper's; ``sigma`` and ``radius`` (in cells) shape the soft labels; ``centre`` says
+    where a label's Gaussian sits: "cell" (the paper: the nearest node) or "continuous" (the unrounded coordinate,
+    which keeps sub-cell information that ``expectation`` reads back).
     """
 
     x_max: float = 50.0
@@ -153,7 +153,8 @@ class ActionTokenizer:
         inside = (index >= 0) & (index < nodes)
         window = marginal.gather(-1, index.clamp(0, nodes - 1)) * inside
         mean = (window * offsets).sum(-1) / window.sum(-1)
-        # neighbour k of a discretised Gaussian says mu = k/2 + sigma^2 (log p_k - log p_0) / k; trust it as k^2 p_k / p_0
+        # Neighbour k of a discretised Gaussian says mu = k/2 + sigma^2 (log p_k - log p_0) / k; its weight is
+        # k^2 p_k / p_0, the inverse variance of that estimate.
         k = torch.where(offsets == 0, 1, offsets).float()
         odds = (window / window[..., _WINDOW : _WINDOW + 1]).clamp(min=1e-12)
         estimate = k / 2 + self.sigma**2 * odds.log() / k

@@ -1,8 +1,8 @@
 """The nano's text tokenizer and the unified vocabulary that the action cells are appended to.
 
-Rows of the embedding table: text tokens, then the action cells in grid order, then the two goal tokens, then padding to a
-multiple of 64. Action ids come from arithmetic alone; the text tokenizer has never heard of them, so no user text can
-contain one.
+Rows of the embedding table: text tokens, then the action cells in grid order, then the two goal tokens, then padding
+to a multiple of 64. Action ids come from arithmetic alone; the text tokenizer has never heard of them, so no user
+text can contain one.
 """
 
 from __future__ import annotations

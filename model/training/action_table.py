@@ -1,7 +1,7 @@
 """The action rows while they are trained: W = Phi A + R.
 
-Phi holds fixed smooth functions of the cell (i, j), so that neighbours start, and move, together; A is trained, and R lets
-single cells deviate from zero. What is exported is the plain table W.
+Phi holds fixed smooth functions of the cell (i, j), so that neighbours start, and move, together; A is trained, and R
+lets single cells deviate from zero. What is exported is the plain table W.
 """
 
 from __future__ import annotations

@@ -27,7 +27,9 @@ class AuxiliaryHead(nn.Module):
         self.register_buffer("positive_weights", torch.tensor(_POSITIVE_WEIGHTS), persistent=False)
 
     def forward(self, patches: torch.Tensor) -> torch.Tensor:
-        """Patches (B, 2, n * n, width) to (B, n * cells, 2 * n * cells, classes + 1): rows, columns of the whole view."""
+        """Patches (B, 2, n * n, width) to (B, n * cells, 2 * n * cells, classes + 1): rows, columns of the whole
+        view.
+        """
         values = self.linear(patches)
         batch, tiles = values.shape[:2]
         n, c = self.patches, self.cells

@@ -15,8 +15,8 @@ from linkvla.model.tokenizer.action_tokenizer import ActionTokenizer
 class SoftLabelCrossEntropy(torch.autograd.Function):
     """-sum_ij a_i b_j log p_ij per row, without ever building the 5656-wide label.
 
-    ``apply(logits (N, cells), along_x (N, nodes_x), along_y (N, nodes_y))`` gives (N,) float32. The gradient is the textbook
-    one, p - a b, written into one buffer: this loss is a tenth of a CPU training step otherwise.
+    ``apply(logits (N, cells), along_x (N, nodes_x), along_y (N, nodes_y))`` gives (N,) float32. The gradient is the
+    textbook one, p - a b, written into one buffer: this loss is a tenth of a CPU training step otherwise.
     """
 
     @staticmethod
@@ -77,7 +77,9 @@ def action_loss(grid: ActionTokenizer, scores: Scores, points: torch.Tensor) -> 
 
 
 def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict]:
-    """Matrices decay; vectors, embeddings of slots and the action residual do not (its zero is meaningful, not its size)."""
+    """Matrices decay; vectors, embeddings of slots and the action residual do not (its zero is meaningful, not its
+    size).
+    """
     decayed, free = [], []
     for name, parameter in model.named_parameters():
         matrix = parameter.ndim > 1 and not name.endswith(

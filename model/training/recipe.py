@@ -16,8 +16,8 @@ from linkvla.model.interface.errors import ConfigurationError
 class Recipe:
     """How to train.
 
-    The run ends after ``total_samples`` or ``total_seconds`` of training (evaluation not counted), whichever is given; with
-    both, whichever comes first. ``architecture`` goes to ``nano_config`` as keyword arguments.
+    The run ends after ``total_samples`` or ``total_seconds`` of training (evaluation not counted), whichever is
+    given; with both, whichever comes first. ``architecture`` goes to ``nano_config`` as keyword arguments.
     """
 
     total_samples: int | None = None

@@ -1,4 +1,5 @@
-"""Train a LinkVLA: resumable to the bit, with curves, evaluations on held-out recordings, and a checkpoint folder at the end.
+"""Train a LinkVLA: resumable to the bit, with curves, evaluations on held-out recordings, and a checkpoint folder at
+the end.
 
 An output folder holds ``recipe.json``, ``config.json``, ``tokenizer.json``, ``state.safetensors`` (to resume),
 ``metrics.csv``, ``evaluations.jsonl``, ``curves.png`` and ``checkpoint/`` (to drive).
@@ -119,7 +120,9 @@ class Trainer:
 
 @contextmanager
 def _stop_signals() -> Iterator[threading.Event]:
-    """An event that the first SIGINT or SIGTERM sets, so that a step is never cut in half; the second one is a plain one."""
+    """An event that the first SIGINT or SIGTERM sets, so that a step is never cut in half; the second one is a plain
+    one.
+    """
     event = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield event
@@ -180,10 +183,10 @@ def train(
 ) -> TrainingResult:
     """Train from recordings and export ``out/checkpoint``.
 
-    ``data``: folders, or ``FOLDER=SHARE``. ``init``: checkpoint to start from instead of random weights. ``resume``: go on
-    with the run in ``out``, with this recipe. ``on_step`` is called after every step; KeyboardInterrupt (also SIGINT and
-    SIGTERM) saves the state, exports and returns. ``show``: progress bar on the terminal.
-    Raises ConfigurationError, DataError, CheckpointError.
+    ``data``: folders, or ``FOLDER=SHARE``. ``init``: checkpoint to start from instead of random weights. ``resume``:
+    go on with the run in ``out``, with this recipe. ``on_step`` is called after every step; KeyboardInterrupt (also
+    SIGINT and SIGTERM) saves the state, exports and returns. ``show``: progress bar on the terminal. Raises
+    ConfigurationError, DataError, CheckpointError.
     """
     out = Path(out)
     sources = [DataSource.parse(item) for item in data]

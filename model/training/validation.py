@@ -1,7 +1,7 @@
 """Open-loop scores on held-out recordings, each with the test that catches the cheat against it.
 
-Stopping alone is perfect for a network that always stands, so starting and false stops stand beside it; and everything is
-repeated with black frames, which shows what the network knows without looking.
+Stopping alone is perfect for a network that always stands, so starting and false stops stand beside it; and
+everything is repeated with black frames, which shows what the network knows without looking.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ def held_out_rows(recording: Recording, limit: int) -> np.ndarray:
 def scores(points: np.ndarray, recording: Recording, rows: np.ndarray) -> dict[str, float]:
     """Errors in metres and accuracies in 0..1; a case that does not occur gives NaN.
 
-    ``*_stop``: of the samples with that tag whose label stands, how many predictions stand. ``start``: of those that stand and
-    must set off, how many do. ``false_stop``: of those that must move, how many stand.
+    ``*_stop``: of the samples with that tag whose label stands, how many predictions stand. ``start``: of those that
+    stand and must set off, how many do. ``false_stop``: of those that must move, how many stand.
     """
     labels = points_of(recording, rows)
     tag = np.asarray(recording.tag[rows])
@@ -89,7 +89,9 @@ def evaluate(
     bfloat16: bool = False,
     black: bool = True,
 ) -> dict[str, dict[str, float]]:
-    """Scores per held-out recording; with ``black``, once more under ``NAME/black``. Leaves the model's mode as it was."""
+    """Scores per held-out recording; with ``black``, once more under ``NAME/black``. Leaves the model's mode as it
+    was.
+    """
     training = model.training
     model.eval()
     report = {}
