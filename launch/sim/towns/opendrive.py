@@ -7,6 +7,7 @@ import xml.etree.ElementTree as ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
 from linkvla.launch.sim.towns.furniture import TRAFFIC_LIGHT, Controller, Signal, place
+from linkvla.launch.sim.towns.layout import Profile
 from linkvla.launch.sim.towns.roads import Drawn
 
 NUMBER = re.compile(r"-?\d+\.\d+(?:e[-+]?\d+)?")
@@ -76,10 +77,28 @@ def _controllers(root: Element, controllers: list[Controller]) -> None:
                 SubElement(junction, "controller", fields)
 
 
-def _markings(road: Element, colour: str) -> None:
-    for lane in road.iter("lane"):
-        for mark in lane.findall("roadMark"):
-            mark.set("color", colour if lane.get("id") == "0" else "white")
+def _mark(lane: Element, kind: str, colour: str = "white") -> None:
+    for old in lane.findall("roadMark"):
+        lane.remove(old)
+    mark = Element("roadMark", sOffset="0", type=kind, color=colour, width="0.13")
+    # carla.Map takes a missing laneChange for "both", even on a solid line.
+    mark.set("laneChange", "both" if kind == "broken" else "none")
+    before = [index for index, element in enumerate(lane) if element.tag in ("link", "width", "border")]
+    lane.insert(max(before) + 1 if before else 0, mark)
+
+
+def _markings(road: Element, profile: Profile | None) -> None:
+    """Marks a road's lanes; a road within a junction (profile None) has no marks."""
+    for side in ("left", "right"):
+        for lane in road.iterfind(f"lanes/laneSection/{side}/lane"):
+            number = int(lane.get("id", "0"))
+            lanes = 0 if profile is None else profile.backward if number > 0 else profile.forward
+            _mark(lane, "broken" if abs(number) < lanes else "solid" if abs(number) == lanes else "none")
+    for lane in road.iterfind("lanes/laneSection/center/lane"):
+        if profile is None:
+            _mark(lane, "none")
+        else:
+            _mark(lane, profile.centre.replace("_", " "), profile.colour)
 
 
 def finish(drawn: Drawn, text: str) -> str:
@@ -98,8 +117,9 @@ def finish(drawn: Drawn, text: str) -> str:
         name, junction = road.get("name", ""), road.get("junction", "-1")
         if junction == "-1":
             _elevate(road, drawn.cubics[name])
-            _markings(road, profiles[name].colour)
+            _markings(road, profiles[name])
         else:
+            _markings(road, None)
             sidewalk = any(lane.get("type") == "sidewalk" for lane in road.iter("lane"))
             _elevate(road, [(0.0, levels[junction] + (KERB if sidewalk else 0.0), 0.0, 0.0)])
         for objects in road.findall("objects"):

@@ -32,25 +32,18 @@ class Drawn:
 
 
 def _lanes(profile_side: int, edge: Edge, direction: str) -> list[roadgen.Lane]:
+    """Lanes of one side from the centre line outwards; opendrive.py marks them."""
     import roadgen
 
     profile = edge.profile
     common = {"direction": direction, "speed_limit_kph": profile.speed}
-    lanes = [
-        roadgen.Lane(
-            width=profile.width,
-            left_marking="broken" if index else profile.centre,
-            right_marking="solid" if index == profile_side - 1 else "broken",
-            **common,
-        )
-        for index in range(profile_side)
-    ]
+    lanes = [roadgen.Lane(width=profile.width, **common) for _ in range(profile_side)]
     if profile.shoulder:
-        lanes.append(roadgen.Lane(width=profile.shoulder, type_="shoulder", right_marking="none", **common))
+        lanes.append(roadgen.Lane(width=profile.shoulder, type_="shoulder", **common))
     if profile.parking:
-        lanes.append(roadgen.Lane(width=profile.parking, type_="parking", right_marking="none", **common))
+        lanes.append(roadgen.Lane(width=profile.parking, type_="parking", **common))
     if profile.sidewalk:
-        kerb = {"type_": "sidewalk", "height": (0.15, 0.15), "right_marking": "none"}
+        kerb = {"type_": "sidewalk", "height": (0.15, 0.15)}
         lanes.append(roadgen.Lane(width=profile.sidewalk, **kerb, **common))
     return lanes
 

@@ -132,13 +132,13 @@ def choose(pool: list[Walk], number: int) -> list[Walk]:
     """The walks that together cover most lanes, with lights, signs and turns preferred; greedy."""
     chosen: list[Walk] = []
     covered: set[tuple[int, int]] = set()
+
+    def worth(candidate: Walk) -> float:
+        new = len(candidate.roads - covered) / len(candidate.roads)
+        signals, stops = min(candidate.count("signal"), 2), min(candidate.count("stop"), 1)
+        return new + 0.25 * signals + 0.2 * stops + 0.1 * min(candidate.bends, 3)
+
     while pool and len(chosen) < number:
-
-        def worth(candidate: Walk) -> float:
-            new = len(candidate.roads - covered) / len(candidate.roads)
-            signals, stops = min(candidate.count("signal"), 2), min(candidate.count("stop"), 1)
-            return new + 0.25 * signals + 0.2 * stops + 0.1 * min(candidate.bends, 3)
-
         best = max(pool, key=worth)
         pool = [candidate for candidate in pool if candidate is not best]
         chosen.append(best)
@@ -173,7 +173,7 @@ def write(routes: list[Walk], path: Path) -> None:
     root = ElementTree.Element("routes")
     for index, route in enumerate(routes):
         element = ElementTree.SubElement(root, "route", id=str(index), town=route.town)
-        weather = {"route_percentage": "0"} | {name: "0" for name in WEATHER_FIELDS}
+        weather = {"route_percentage": "0"} | dict.fromkeys(WEATHER_FIELDS, "0")
         weather |= {name: str(value) for name, value in WEATHERS[index % len(WEATHERS)].items()}
         ElementTree.SubElement(ElementTree.SubElement(element, "weathers"), "weather", weather)
         positions = ElementTree.SubElement(element, "waypoints")
