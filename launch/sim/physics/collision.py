@@ -80,7 +80,7 @@ def overlaps(box: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 
 def footprint_box(footprint: np.ndarray, base: float, height: float) -> np.ndarray:
-    """(BOX_SIZE,) smallest-area rectangle around a polygon, (N, 2) metres, standing from ``base`` to ``base + height``."""
+    """(BOX_SIZE,) smallest rectangle around a polygon, (N, 2) metres, standing from ``base`` to ``base + height``."""
     best: tuple[float, np.ndarray] | None = None
     for edge in np.roll(footprint, -1, axis=0) - footprint:
         length = float(np.hypot(*edge))

@@ -12,6 +12,7 @@ from numba import njit
 
 from linkvla.launch.sim.world.lanes import is_driving
 from linkvla.launch.sim.world.opendrive import read_road_file
+from linkvla.launch.sim.world.pose import Pose
 from linkvla.launch.sim.world.town import Town
 
 SPACING = 2.0  # m between samples of one lane
@@ -98,8 +99,8 @@ class Ground:
             points: (N, 3) float64 metres, world; z picks the storey.
 
         Returns:
-            (N, 5) float64: z of the road plane (m), its slope dz/dx and dz/dy, index into ``samples``, signed distance to
-            the right of the lane centre (m).
+            (N, 5) float64: z of the road plane (m), its slope dz/dx and dz/dy, index into ``samples``, signed distance
+            to the right of the lane centre (m).
         """
         out = np.empty((len(points), 5))
         _query(self.samples, self._starts, self._order, *self._low, *self._size, points, out)
@@ -110,6 +111,11 @@ class Ground:
         z, slope_x, slope_y, _, _ = self.query(np.array([[x, y, z_hint]]))[0]
         pitch, roll = attitude(slope_x, slope_y, math.radians(yaw_deg))
         return float(z), pitch, roll
+
+    def off_road(self, pose: Pose) -> bool:
+        """Whether a point lies beside every driving lane."""
+        _, _, _, index, across = self.query(np.array([[pose.x, pose.y, pose.z]]))[0]
+        return bool(abs(across) > self.samples[int(index), HALF_WIDTH] + 0.1)
 
 
 def attitude(slope_x: float, slope_y: float, yaw_rad: float) -> tuple[float, float]:
