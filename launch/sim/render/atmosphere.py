@@ -14,6 +14,7 @@ AIR_STEP = 0.25  # m between entries of the air tables
 AIR_ENTRIES = 2048
 SKY_ENTRIES = 256
 NOISE = 256  # side of the noise table
+DOME = 1024  # side of the cloud map
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,29 @@ def noise_table() -> np.ndarray:
         rows = grid[cell] * (1 - part)[:, None] + grid[after] * part[:, None]
         total += weight * (rows[:, cell] * (1 - part) + rows[:, after] * part)
     return np.ascontiguousarray(total - total.mean(), dtype=np.float32)
+
+
+@lru_cache(maxsize=1)
+def cloud_dome() -> np.ndarray:
+    """Cloud density over the upper hemisphere, (DOME, DOME) uint8 in stereographic projection from below."""
+    axis = (np.arange(DOME) + 0.5) / DOME * 2.0 - 1.0
+    x, y = np.meshgrid(axis, axis)
+    square = np.minimum(x * x + y * y, 1.0)
+    up = (1.0 - square) / (1.0 + square)
+    flat = 1.0 / ((1.0 + square) * (up + 0.12)) * 2.0  # onto a plane overhead, curved down at the horizon
+    noise, total = noise_table(), np.zeros((DOME, DOME))
+    for frequency, weight in ((9.0, 0.9), (23.0, 0.45), (61.0, 0.2)):
+        total += weight * _bilinear(noise, x * flat * frequency, y * flat * frequency)
+    low, high = np.percentile(total, (1.0, 99.0))
+    return np.clip((total - low) / (high - low) * 255.0, 0.0, 255.0).astype(np.uint8)
+
+
+def _bilinear(table: np.ndarray, u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    i, j = np.floor(u).astype(np.int64), np.floor(v).astype(np.int64)
+    u, v, last = u - i, v - j, len(table) - 1
+    low = table[j & last, i & last] * (1.0 - u) + table[j & last, (i + 1) & last] * u
+    high = table[(j + 1) & last, i & last] * (1.0 - u) + table[(j + 1) & last, (i + 1) & last] * u
+    return low * (1.0 - v) + high * v
 
 
 def _ramp(value: float, low: float, high: float) -> float:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from linkvla.launch.sim.render.atmosphere import Atmosphere, atmosphere, noise_table
+from linkvla.launch.sim.render.atmosphere import Atmosphere, atmosphere, cloud_dome, noise_table
 from linkvla.launch.sim.render.rasteriser import NEAR, draw_cells, draw_instances, light_triangles
 from linkvla.launch.sim.render.scene import TownScene
 from linkvla.launch.sim.render.shading import shade
@@ -105,7 +105,7 @@ class CameraRenderer:
         material = np.empty((rows, camera.width), np.uint8)
         shade(
             inverse_depth, triangle, self._lit, self._material, self._look, self._normal, to_world, eye, lens,
-            self._inverse_length(camera), noise_table(), air.sky, air.cloud, air.haze, air.gain, air.veil, air.light[2],
+            self._inverse_length(camera), noise_table(), cloud_dome(), air.sky, air.cloud, air.haze, air.gain, air.veil, air.light[2],
             np.float32(air.wet), np.float32(air.puddle), np.float32(air.night), rgb, material,
         )  # fmt: skip
         return Frame(rgb, material, inverse_depth.copy())

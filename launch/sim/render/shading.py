@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numba
 import numpy as np
 
@@ -15,7 +13,7 @@ F = np.float32
 @numba.njit(**OPTIONS)
 def shade(
     inverse_depth, triangle, lit, material_of, look_of, normal_of, to_world, eye, lens, inverse_length,
-    noise, sky, cloud, haze, gain, veil, sun, wet, puddle, night, rgb, material,
+    noise, dome, sky, cloud, haze, gain, veil, sun, wet, puddle, night, rgb, material,
 ):  # fmt: skip
     """Fill ``rgb`` (H, W, 3) and ``material`` (H, W).
 
@@ -25,7 +23,7 @@ def shade(
     rows, columns = inverse_depth.shape
     inverse_focal = F(1.0) / lens[0]
     entries = gain.shape[0]
-    out = np.empty(3, F)
+    dome_half = F(0.5) * F(dome.shape[0] - 1)
     for r in range(rows):
         vz = -(F(r) + F(0.5) - lens[2]) * inverse_focal
         bx = to_world[0, 0] + to_world[0, 2] * vz
@@ -35,14 +33,30 @@ def shade(
             vy = (F(q) + F(0.5) - lens[1]) * inverse_focal
             k = triangle[r, q]
             if k < 0:
-                length = inverse_length[r, q]
-                sky_colour(
-                    (bx + to_world[0, 1] * vy) * length, (by + to_world[1, 1] * vy) * length,
-                    (bz + to_world[2, 1] * vy) * length, sky, cloud, haze, sun, night, noise, out,
-                )  # fmt: skip
                 material[r, q] = 0
+                length = inverse_length[r, q]
+                dz = (bz + to_world[2, 1] * vy) * length
+                if dz <= F(0.0):  # far ground, lost in haze
+                    fade = max(F(0.75), F(1.0) + dz * F(2.0)) * F(255.0)
+                    for a in range(3):
+                        rgb[r, q, a] = np.uint8(haze[a] * fade)
+                    continue
+                dx = (bx + to_world[0, 1] * vy) * length
+                dy = (by + to_world[1, 1] * vy) * length
+                scale = dome_half / (F(1.0) + dz)  # stereographic map of the upper hemisphere
+                value = dome[int(dome_half + dy * scale), int(dome_half + dx * scale)]
+                cover = F(value) * F(1.0 / 255.0) + cloud[3] * F(1.3) - F(0.86)
+                cover = max(F(0.0), min(cover * F(2.2), F(0.9))) * min(F(1.0), dz * F(9.0))
+                toward = dx * sun[0] + dy * sun[1] + dz * sun[2]
+                glare = F(0.0)
+                if toward > F(0.96):
+                    glare = (toward - F(0.96)) * F(8.0) * (F(1.0) - night) * (F(1.0) - cover)
+                    if toward > F(0.9993) and cover < F(0.3):
+                        glare = F(1.0) - night
+                entry = int(dz * F(255.0))
                 for a in range(3):
-                    rgb[r, q, a] = np.uint8(min(out[a], F(1.0)) * F(255.0))
+                    base = sky[entry, a]
+                    rgb[r, q, a] = np.uint8(min(base + (cloud[a] - base) * cover + glare, F(1.0)) * F(255.0))
                 continue
             material[r, q] = material_of[k]
             look = look_of[k]
@@ -74,7 +88,7 @@ def shade(
                     g += near * F(0.7) * noise[int(y * F(9.0)) & 255, int(x * F(9.0)) & 255]
                 elif look == 5:  # PAVING
                     u, v = x * F(0.8), y * F(0.8)
-                    if u - math.floor(u) < F(0.05) or v - math.floor(v) < F(0.05):
+                    if u - np.floor(u) < F(0.05) or v - np.floor(v) < F(0.05):
                         g -= F(0.2) * near
                     g += near * F(0.25) * noise[int(y * F(9.0)) & 255, int(x * F(9.0)) & 255]
                 elif look == 7:  # FOLIAGE
@@ -84,7 +98,7 @@ def shade(
                     z = eye[2] + (bz + to_world[2, 1] * vy) * depth
                     u = (y * normal_of[k, 0] - x * normal_of[k, 1]) * F(1.0 / 2.9)
                     w = z * F(1.0 / 3.2)
-                    fu, fw = F(math.floor(u)), F(math.floor(w))
+                    fu, fw = np.floor(u), np.floor(w)
                     u, w = u - fu, w - fw
                     if abs(normal_of[k, 2]) < F(0.3) and depth < F(160.0):
                         if u > F(0.27) and u < F(0.73) and w > F(0.30) and w < F(0.80):
@@ -107,37 +121,6 @@ def shade(
                 share *= F(0.6)  # a lamp shines through haze better than what is lit by the sky
             else:
                 g *= gain[step]
-            rgb[r, q, 0] = np.uint8(max(F(0.0), min(cr * g + haze[0] * share, F(1.0))) * F(255.0))
-            rgb[r, q, 1] = np.uint8(max(F(0.0), min(cg * g + haze[1] * share, F(1.0))) * F(255.0))
-            rgb[r, q, 2] = np.uint8(max(F(0.0), min(cb * g + haze[2] * share, F(1.0))) * F(255.0))
-
-
-@numba.njit(**OPTIONS)
-def sky_colour(dx, dy, dz, sky, cloud, haze, sun, night, noise, out):
-    """Colour of the sky in the unit direction (dx, dy, dz), into ``out`` (3,); below the horizon: far ground in haze."""
-    if dz <= F(0.0):
-        fade = max(F(0.75), F(1.0) + dz * F(2.0))
-        for a in range(3):
-            out[a] = haze[a] * fade
-        return
-    entry = min(int(dz * F(255.0)), 255)
-    cover = F(0.0)
-    if dz > F(0.04):
-        scale = F(14.0) / (dz + F(0.12))
-        u, v = dx * scale, dy * scale
-        fu, fv = F(math.floor(u)), F(math.floor(v))
-        i, j, u, v = int(fu), int(fv), u - fu, v - fv
-        top = noise[j & 255, i & 255] * (F(1.0) - u) + noise[j & 255, (i + 1) & 255] * u
-        low = noise[(j + 1) & 255, i & 255] * (F(1.0) - u) + noise[(j + 1) & 255, (i + 1) & 255] * u
-        value = top * (F(1.0) - v) + low * v
-        cover = (value + F(0.85) * cloud[3] - F(0.32)) * F(3.2)
-        cover = max(F(0.0), min(cover, F(0.9))) * min(F(1.0), (dz - F(0.04)) * F(9.0))
-    toward = dx * sun[0] + dy * sun[1] + dz * sun[2]
-    glare = F(0.0)
-    if toward > F(0.96):
-        glare = (toward - F(0.96)) * F(8.0) * (F(1.0) - night) * (F(1.0) - cover)
-        if toward > F(0.9992):
-            glare = F(1.0) - night
-    for a in range(3):
-        base = sky[entry, a]
-        out[a] = base + (cloud[a] - base) * cover + glare
+            rgb[r, q, 0] = np.uint8(min(cr * g + haze[0] * share, F(1.0)) * F(255.0))
+            rgb[r, q, 1] = np.uint8(min(cg * g + haze[1] * share, F(1.0)) * F(255.0))
+            rgb[r, q, 2] = np.uint8(min(cb * g + haze[2] * share, F(1.0)) * F(255.0))
