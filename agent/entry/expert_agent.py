@@ -1,0 +1,16 @@
+"""The privileged expert for an evaluator that loads an agent file by path (CARLA leaderboard, Bench2Drive).
+
+It reads the world through the evaluator's CarlaDataProvider and takes no configuration.
+"""
+
+from linkvla.agent.compat import evaluator_base
+from linkvla.agent.expert.expert_agent import ExpertDriver
+
+
+class PrivilegedExpertAgent(ExpertDriver, evaluator_base()):
+    """The expert on the evaluator's own base class."""
+
+
+def get_entry_point() -> str:
+    """Name of the class to drive with."""
+    return "PrivilegedExpertAgent"
