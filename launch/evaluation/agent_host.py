@@ -9,6 +9,7 @@ from typing import Any
 
 import carla
 
+from linkvla.agent.autonomous_agent import AutonomousAgent
 from linkvla.agent.navigation.road_graph import to_global_plans
 from linkvla.launch.evaluation import records
 from linkvla.launch.evaluation.run_settings import RunSettings
@@ -85,7 +86,10 @@ class AgentHost:
         """
         _tell_leaderboard(timestamp)
         with _blame(records.AGENT_CRASHED):
-            control = self.agent()
+            if isinstance(self.agent, AutonomousAgent):
+                control = self.agent(timestamp.frame, timestamp.elapsed_seconds)
+            else:
+                control = self.agent()
             if not isinstance(control, carla.VehicleControl):
                 raise TypeError(f"the agent returned {type(control).__name__}, expected carla.VehicleControl")
             return control
