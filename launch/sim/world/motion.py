@@ -120,7 +120,7 @@ def settle(actors: Sequence[Actor], ground: Ground, kerbs: Sequence[float], dt: 
     for item, row, kerb in zip(actors, found.tolist(), kerbs):
         z, slope_x, slope_y, index, _ = row
         pose = item.pose
-        _fall(item, z + kerb, slope_x, slope_y, dt)
+        _fall(item, z + kerb + item.box.half_z - item.box.z, slope_x, slope_y, dt)
         if isinstance(item, Vehicle):
             pose.pitch, pose.roll = attitude(slope_x, slope_y, math.radians(pose.yaw))
             sample = ground.samples[int(index)]

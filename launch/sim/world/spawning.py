@@ -26,7 +26,7 @@ def make_actor(actor_id: int, type_id: str, attributes: dict[str, str], pose: Po
         return Vehicle(**common, box=standing_box(spec.half_extent), shape=spec.shape, colour=colour)
     if family == "walker":
         half = CHILD_HALF_EXTENT if type_id.rsplit(".", 1)[-1] in _CHILD_WALKERS else WALKER_HALF_EXTENT
-        return Walker(**common, box=standing_box(half), colour=_clothes(type_id))
+        return Walker(**common, box=Box(0.0, 0.0, 0.0, *half), colour=_clothes(type_id))  # origin in the middle
     if family == "sensor":
         return Sensor(**common, sensor_tick=_seconds(attributes.get("sensor_tick", "0")))
     if type_id.startswith("static.prop."):

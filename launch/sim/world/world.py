@@ -76,7 +76,7 @@ class World:
         self._place_lights_and_signs()
         self.cycles = LightCycles(self.lights, seed)
         self._zones = LightZones(self.lights)
-        self._scenery = Scenery(town, {light.site_index: light.id for light in self.lights})
+        self.scenery = Scenery(town, {light.site_index: light.id for light in self.lights})
 
     def _place_lights_and_signs(self) -> None:
         for index, site in enumerate(self.town.traffic_lights):
@@ -129,7 +129,7 @@ class World:
         if isinstance(actor, (Vehicle, Walker)) and parent is None:
             box = motion.box_row(actor)
             taken = np.array([motion.box_row(body) for body in self._bodies()])
-            if len(overlaps(box, taken)) or len(overlaps(box, self._scenery.boxes)):
+            if len(overlaps(box, taken)) or len(overlaps(box, self.scenery.boxes)):
                 raise SpawnError(COLLISION_MESSAGE)
         if parent is not None:
             actor.parent_id, actor.relative_pose = parent_id, pose.copy()
@@ -245,7 +245,7 @@ class World:
         before = [(actor.pose.x, actor.pose.y, actor.velocity.copy()) for actor in moving]
         motion.move_vehicles([item for item in vehicles if item.simulate_physics], dt)
         motion.move_walkers([item for item in walkers if item.simulate_physics], dt)
-        contacts = motion.collide(self._bodies(), self._scenery.boxes)
+        contacts = motion.collide(self._bodies(), self.scenery.boxes)
         free = [item for item in moving if item.simulate_physics]
         motion.settle(free, self._ground, [self._kerb(item) for item in free], dt)
         self._settle_props(dt)
@@ -283,7 +283,7 @@ class World:
         reports = []
         for item in contacts:
             if item.other is None:
-                other_id, other_type = self._scenery.identity(item.scenery)
+                other_id, other_type = self.scenery.identity(item.scenery)
                 reports.append(Collision(item.actor.id, other_id, item.impulse, other_type))
                 continue
             reports.append(Collision(item.actor.id, item.other.id, item.impulse, item.other.type_id))
