@@ -1,14 +1,11 @@
-"""Finding the actor that a call names, and putting actors where a call says."""
+"""Finding the actor that a call names."""
 
 from __future__ import annotations
 
 from typing import TypeVar
 
-import numpy as np
-
 from linkvla.launch.sim.protocol.envelope import MethodError
 from linkvla.launch.sim.world.actors import Actor, TrafficLight, Vehicle, Walker
-from linkvla.launch.sim.world.pose import Pose
 from linkvla.launch.sim.world.world import World
 
 _Kind = TypeVar("_Kind", bound=Actor)
@@ -37,22 +34,3 @@ def find_walker(world: World, actor_id: int) -> Walker:
 def find_light(world: World, actor_id: int) -> TrafficLight:
     """The traffic light with an id."""
     return find(world, actor_id, TrafficLight, "traffic light")
-
-
-def set_velocity(actor: Actor, velocity_in_world: np.ndarray) -> None:
-    """Give an actor a velocity (3,), m/s; a vehicle's wheels follow."""
-    actor.velocity = velocity_in_world
-    if isinstance(actor, Vehicle):
-        forward, right = actor.pose.rotation_matrix()[:, 0], actor.pose.rotation_matrix()[:, 1]
-        actor.speed_forward = float(forward @ velocity_in_world)
-        actor.speed_lateral = float(right @ velocity_in_world)
-
-
-def teleport(world: World, actor: Actor, pose: Pose) -> None:
-    """Move an actor at once; ``pose`` is relative to the parent where there is one."""
-    parent = world.actors.get(actor.parent_id) if actor.parent_id else None
-    if parent is not None:
-        actor.relative_pose = pose
-        actor.pose = parent.pose.compose(pose)
-    else:
-        actor.pose = pose

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from linkvla.launch.sim.errors import SimError
-from linkvla.launch.sim.physics.specs import vehicle_spec
 from linkvla.launch.sim.protocol import lookup, structs
 from linkvla.launch.sim.protocol.envelope import MethodError
 from linkvla.launch.sim.protocol.registry import refuse, rpc
 from linkvla.launch.sim.protocol.rpc import Session
 from linkvla.launch.sim.protocol.sensor_station import camera_of
-from linkvla.launch.sim.world.actors import Actor, Sensor, Vehicle
+from linkvla.launch.sim.world.actors import Actor, Sensor
 from linkvla.launch.sim.world.blueprints import Blueprint, blueprints
 from linkvla.launch.sim.world.pose import Pose
 
@@ -102,7 +99,7 @@ def _get_actors_by_id(session: Session, ids: list[int]) -> list:
 def set_transform(session: Session, actor_id: int, transform: list) -> None:
     """Teleport; relative to the parent where there is one."""
     world = session.simulation.world
-    lookup.teleport(world, lookup.find(world, actor_id), structs.decode_pose(transform))
+    world.teleport(lookup.find(world, actor_id).id, structs.decode_pose(transform))
 
 
 @rpc("set_actor_location", void=True)
@@ -112,42 +109,40 @@ def set_location(session: Session, actor_id: int, location: list) -> None:
     actor = lookup.find(world, actor_id)
     present = actor.relative_pose if actor.parent_id and actor.relative_pose else actor.pose
     x, y, z = structs.decode_vector(location).tolist()
-    lookup.teleport(world, actor, Pose(x, y, z, present.pitch, present.yaw, present.roll))
+    world.teleport(actor.id, Pose(x, y, z, present.pitch, present.yaw, present.roll))
 
 
 @rpc("set_actor_target_velocity", void=True)
 def set_target_velocity(session: Session, actor_id: int, velocity: list) -> None:
     """World frame, m/s; takes effect at once."""
-    lookup.set_velocity(lookup.find(session.simulation.world, actor_id), structs.decode_vector(velocity))
+    world = session.simulation.world
+    world.set_target_velocity(lookup.find(world, actor_id).id, structs.decode_vector(velocity))
 
 
 @rpc("set_actor_target_angular_velocity", void=True)
 def set_target_angular_velocity(session: Session, actor_id: int, velocity: list) -> None:
     """World frame, degrees per second."""
-    actor = lookup.find(session.simulation.world, actor_id)
-    actor.angular_velocity = structs.decode_vector(velocity)
-    if isinstance(actor, Vehicle):
-        actor.spin = float(np.radians(actor.angular_velocity[2]))
+    world = session.simulation.world
+    world.set_target_angular_velocity(lookup.find(world, actor_id).id, structs.decode_vector(velocity))
 
 
 @rpc("enable_actor_constant_velocity", void=True)
 def _enable_constant_velocity(session: Session, actor_id: int, velocity_in_vehicle: list) -> None:
-    vehicle = lookup.find_vehicle(session.simulation.world, actor_id)
-    vehicle.constant_velocity = structs.decode_vector(velocity_in_vehicle)
+    world = session.simulation.world
+    world.set_constant_velocity(lookup.find_vehicle(world, actor_id).id, structs.decode_vector(velocity_in_vehicle))
 
 
 @rpc("disable_actor_constant_velocity", void=True)
 def _disable_constant_velocity(session: Session, actor_id: int) -> None:
-    lookup.find_vehicle(session.simulation.world, actor_id).constant_velocity = None
+    world = session.simulation.world
+    world.set_constant_velocity(lookup.find_vehicle(world, actor_id).id, None)
 
 
 @rpc("add_actor_impulse", void=True)
 def add_impulse(session: Session, actor_id: int, impulse: list) -> None:
-    """Newton seconds at the centre of mass, world frame. Only vehicles have a mass here."""
-    vehicle = lookup.find_vehicle(session.simulation.world, actor_id)
-    change = structs.decode_vector(impulse) / vehicle_spec(vehicle.type_id).mass
-    change[2] = 0.0  # vehicles stay on the ground
-    lookup.set_velocity(vehicle, vehicle.velocity + change)
+    """Newton seconds at the centre of mass, world frame."""
+    world = session.simulation.world
+    world.add_impulse(lookup.find(world, actor_id).id, structs.decode_vector(impulse))
 
 
 @rpc("add_actor_force", void=True)

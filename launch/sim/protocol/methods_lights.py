@@ -61,9 +61,8 @@ def _reset_all(session: Session) -> None:
 
 @rpc("reset_traffic_light_group", void=True)
 def _reset_group(session: Session, actor_id: int) -> None:
-    """All junctions start anew: they share one clock."""
-    lookup.find_light(session.simulation.world, actor_id)
-    session.simulation.world.reset_lights()
+    """The light's junction starts its cycle anew."""
+    session.simulation.world.reset_light_group(lookup.find_light(session.simulation.world, actor_id).id)
 
 
 @rpc("get_group_traffic_lights")

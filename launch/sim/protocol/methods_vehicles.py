@@ -160,7 +160,7 @@ def set_walker_state(session: Session, actor_id: int, transform: list, speed: fl
     """Batch command 7: where a walker is and how fast it looks to go."""
     world = session.simulation.world
     walker = lookup.find_walker(world, actor_id)
-    lookup.teleport(world, walker, structs.decode_pose(transform))
+    world.teleport(walker.id, structs.decode_pose(transform))
     walker.speed = structs.number(speed, "speed")
 
 

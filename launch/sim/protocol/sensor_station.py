@@ -156,7 +156,7 @@ class SensorStation:
         own_id = channel.sensor.parent_id
         for collision in events.collisions:
             if collision.actor_id == own_id:
-                body = [self._encode(own_id), self._encode(collision.other_id), collision.impulse]
+                body = [self._encode(own_id), self._encode(collision.other_id, collision.other_type), collision.impulse]
                 self._send(channel, body, may_drop)
 
     def _send(self, channel: _Channel, body: list, may_drop: bool) -> None:
@@ -164,6 +164,6 @@ class SensorStation:
         message = encode_measurement(channel.kind, world.frame, world.elapsed, channel.sensor.pose, body)
         self._hub.send(channel.stream_id, message, may_drop=may_drop)
 
-    def _encode(self, actor_id: int) -> list:
+    def _encode(self, actor_id: int, scenery: str = "") -> list:
         actor: Actor | None = self._world.actors.get(actor_id)
-        return structs.encode_actor(actor) if actor else structs.encode_scenery()
+        return structs.encode_actor(actor) if actor else structs.encode_scenery(scenery or "static.building")

@@ -104,7 +104,7 @@ class Simulation:
             episode_id=self.episode_id,
             wall_clock=time.monotonic() - self._born,
             flags=self._flags,
-            spectator=world.spectator.pose if world.spectator else Pose(),
+            spectator=world.spectator.pose,
         )
 
     async def run_freely(self) -> None:
@@ -142,10 +142,7 @@ class Simulation:
         async with self._clock:
             old = self.world
             self.sensors.close()
-            next_id = max(old.actors, default=0) + 1
-            fresh = World(
-                town, seed=self._seed, first_id=max(next_id, getattr(old, "next_id", 0)), first_frame=old.frame + 1
-            )
+            fresh = World(town, seed=self._seed, first_id=old.next_id, first_frame=old.frame + 1)
             self.episode_id += 1
             if reset_settings:
                 self.settings = EpisodeSettings()

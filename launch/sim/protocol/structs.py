@@ -95,16 +95,18 @@ def semantic_tag(actor: Actor) -> int:
 def encode_actor(actor: Actor, token: bytes = b"") -> list:
     """rpc Actor. ``token`` is the 24-byte stream token of a sensor, else empty."""
     tag = semantic_tag(actor)
+    site = getattr(actor, "site", None)  # of lights and signs, whose box is their trigger volume
+    box = site.trigger if site is not None else actor.box
     return [
         actor.id,
         actor.parent_id,
         [actor.definition_uid, actor.type_id, actor.description_attributes],
-        encode_box(actor.box, actor.id),
+        encode_box(box, actor.id),
         bytes((tag,)) if tag else b"",
         token,
     ]
 
 
-def encode_scenery() -> list:
-    """rpc Actor for "something of the town" (the ground, a building), which is nobody's actor."""
-    return [0, 0, [0, "static.building", []], [[0.0] * 3, [0.0] * 3, [0.0] * 3, 0], bytes((BUILDINGS,)), b""]
+def encode_scenery(type_id: str = "static.building") -> list:
+    """rpc Actor for something of the town that is nobody's actor (a building, a pole)."""
+    return [0, 0, [0, type_id, []], [[0.0] * 3, [0.0] * 3, [0.0] * 3, 0], bytes((BUILDINGS,)), b""]
