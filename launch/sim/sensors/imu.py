@@ -25,8 +25,8 @@ def measure(world: World, sensor: Sensor, gravity: float = GRAVITY) -> tuple[np.
         gravity: m/s^2.
 
     Returns:
-        acceleration (3,) m/s^2 (+gravity on z at rest), turn rate (3,) rad/s, both in the sensor's frame, and the compass
-        in radians: 0 is north (-y), clockwise, 0..2 pi.
+        acceleration (3,) m/s^2 (+gravity on z at rest), turn rate (3,) rad/s, both in the sensor's frame; the compass in
+        radians: 0 is north (-y), clockwise, 0..2 pi.
     """
     parent = world.actors.get(sensor.parent_id)
     motion = parent.acceleration if parent is not None else np.zeros(3)

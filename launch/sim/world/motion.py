@@ -15,9 +15,11 @@ from linkvla.launch.sim.world.actors import Actor, Prop, Vehicle, Walker
 from linkvla.launch.sim.world.ground import LANE, LIMIT, ROAD, Ground, attitude
 
 GRAVITY = 9.81
+BURIED = 3.0  # m under the ground: evaluators hide actors there, so they stay
 SUSPENSION = 0.25  # m: gaps to the ground smaller than this are taken up at once, larger ones are a fall
 STRIDE = 1.4  # m walked per full gait cycle
 RESTITUTION = 0.1
+JUMP_SPEED = 60.0  # m/s: a faster change of place is a jump, not motion
 WALKER_SPEED = 12.0  # m/s, the fastest a control may ask for
 _PARAMETERS: dict[str, np.ndarray] = {}
 
@@ -88,6 +90,25 @@ def _hold_velocity(item: Vehicle, dt: float) -> None:
     item.velocity[:2] = velocity[:2]
 
 
+def follow_teleports(actors: Sequence[Actor], places: dict[int, np.ndarray], dt: float) -> None:
+    """Velocities of actors without physics, from where clients put them (a traffic manager's hybrid mode does).
+
+    Args:
+        actors: those without physics.
+        places: (3,) metres of each at the tick before, by id; brought up to date here.
+        dt: seconds.
+    """
+    for item in actors:
+        place = item.pose.location()
+        moved = place - places.get(item.id, place)
+        smooth = float(np.linalg.norm(moved)) < JUMP_SPEED * dt
+        item.velocity[:] = moved / dt if smooth else 0.0
+        places[item.id] = place
+        if isinstance(item, Vehicle):
+            yaw = math.radians(item.pose.yaw)
+            item.speed_forward = float(item.velocity[0]) * math.cos(yaw) + float(item.velocity[1]) * math.sin(yaw)
+
+
 def move_walkers(walkers: Sequence[Walker], dt: float) -> None:
     """Advance walkers by ``dt`` seconds where their controls point."""
     for item in walkers:
@@ -130,7 +151,7 @@ def settle(actors: Sequence[Actor], ground: Ground, kerbs: Sequence[float], dt: 
 
 def _fall(item: Actor, floor: float, slope_x: float, slope_y: float, dt: float) -> None:
     pose = item.pose
-    if not item.gravity and pose.z > floor:
+    if pose.z < floor - BURIED or (not item.gravity and pose.z > floor):
         return
     if pose.z > floor + SUSPENSION or item.velocity[2] < -1.0:
         item.velocity[2] -= GRAVITY * dt

@@ -68,6 +68,7 @@ class World:
         self.actors: dict[int, Actor] = {}
         self.next_id = first_id
         self._ground = Ground(town)
+        self._places: dict[int, np.ndarray] = {}  # of actors without physics, at the tick before
         start = town.spawn_points[0]
         above = Pose(start.x, start.y, start.z + 10.0, -20.0, start.yaw)
         self.spectator = Spectator(self._new_id(), "spectator", pose=above)
@@ -149,6 +150,7 @@ class World:
         if actor is None or isinstance(actor, (TrafficLight, TrafficSign, Spectator)):
             return False
         actor.alive = False
+        self._places.pop(actor_id, None)
         del self.actors[actor_id]
         for child in [item for item in self.actors.values() if item.parent_id == actor_id]:
             if isinstance(child, Sensor):
@@ -242,14 +244,16 @@ class World:
         vehicles = [actor for actor in loose if isinstance(actor, Vehicle)]
         walkers = [actor for actor in loose if isinstance(actor, Walker)]
         moving = [*vehicles, *walkers]
-        before = [(actor.pose.x, actor.pose.y, actor.velocity.copy()) for actor in moving]
+        before = [actor.velocity.copy() for actor in moving]
         motion.move_vehicles([item for item in vehicles if item.simulate_physics], dt)
         motion.move_walkers([item for item in walkers if item.simulate_physics], dt)
         contacts = motion.collide(self._bodies(), self.scenery.boxes)
         free = [item for item in moving if item.simulate_physics]
+        still = [item for item in moving if not item.simulate_physics]
+        motion.follow_teleports(still, self._places, dt)
         motion.settle(free, self._ground, [self._kerb(item) for item in free], dt)
         self._settle_props(dt)
-        for item, (_, _, velocity) in zip(moving, before):
+        for item, velocity in zip(moving, before):
             item.acceleration[:] = (item.velocity - velocity) / dt
         self._zones.update(vehicles)
         self._carry_children()
