@@ -168,7 +168,7 @@ def _acceleration(speed, wanted, gap, leader_speed, values):
     if speed <= wanted:
         free = 1.0 - (speed / max(wanted, 0.1)) ** 4
     else:  # the model's own power law brakes far too hard when the wish drops suddenly
-        free = -min(1.5, (speed - wanted) * 0.8) / a
+        free = -min(2.5, (speed - wanted) * 2.0) / a
     if gap < 1e8:
         closing = speed * headway + speed * (speed - leader_speed) / (2.0 * math.sqrt(a * b))
         desired_gap = standstill + max(0.0, closing)
