@@ -103,6 +103,8 @@ def _work(settings: CollectSettings, worker: int, part: Path, counter) -> None:
         for record in islice(_records(settings, worker), count):
             writer.append(record)
             counter.value += 1
+            if not multiprocessing.parent_process().is_alive():
+                raise SystemExit("the collecting process is gone")
 
 
 def _records(settings: CollectSettings, worker: int) -> Iterator:

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from linkvla.agent.navigation.commands import spoken_commands
 from linkvla.agent.navigation.dense_route import DenseRoute
 from linkvla.agent.navigation.road_graph import downsample
-from linkvla.model.interface.types import Command
 
-_TURNS = (Command.LEFT, Command.RIGHT, Command.STRAIGHT)
 _PASSED_WITHIN = 7.5  # m, a sparse point this near counts as passed (SimLingo's planner)
 _SPACING = 50.0  # m, Bench2Drive's down-sampling
 
@@ -44,14 +43,11 @@ class SparsePlan:
         last = len(self._arcs) - 1
         k = min(int(np.searchsorted(self._arcs, arc + _PASSED_WITHIN, side="right")), last)
         following = min(k + 1, last)
-        command, following_command = self._commands[k], self._commands[following]
-        previous = self._commands[max(k - 1, 0)]
-        if command == Command.LANE_FOLLOW and previous in _TURNS:
-            # The turn's point is dropped before the turn ends: keep naming it until the exit is passed.
-            command, following_command = previous, int(Command.LANE_FOLLOW)
+        command, following_command = spoken_commands(
+            self._commands[max(k - 1, 0)], self._commands[k], self._commands[following]
+        )
         offset = self._xy[[k, following]] - (x, y)
         cosine, sine = math.cos(yaw), math.sin(yaw)
-        target = np.stack(
-            [cosine * offset[:, 0] + sine * offset[:, 1], -sine * offset[:, 0] + cosine * offset[:, 1]], 1
-        )
-        return Guidance(target, command, following_command, float(np.hypot(*target[0])))
+        forward, right = cosine * offset[:, 0] + sine * offset[:, 1], -sine * offset[:, 0] + cosine * offset[:, 1]
+        target = np.stack([forward, right], axis=1)
+        return Guidance(target, int(command), int(following_command), float(np.hypot(*target[0])))
