@@ -22,7 +22,7 @@ from linkvla.launch.sim.towns.layouts import TRAINING
 ROUTES = Path(__file__).parents[2] / "evaluation" / "routes"
 STEP = 1.0  # m between the steps of a walk
 SPACING = 25  # m between route points on a lane
-BEFORE_START, AFTER_LAST, BEFORE_NEXT = 30, 20, 25  # m free of junctions at the route's ends
+BEHIND_START, BEFORE_START, AFTER_LAST, BEFORE_NEXT = 6, 30, 20, 25  # m free of junctions at the route's ends
 KINDS = {"1000001": "signal", "206": "stop", "205": "yield"}
 CLEAR = {"cloudiness": 10, "sun_altitude_angle": 60, "sun_azimuth_angle": 45}
 WEATHERS = (
@@ -115,7 +115,8 @@ def candidates(name: str, town: carla.Map, lengths: tuple[float, float], number:
     """Up to ``number`` walks of a town whose lengths lie in the range."""
     chance = random.Random(f"{name}-{seed}")
     controls = _controls(town)
-    starts = [waypoint for waypoint in town.generate_waypoints(11.0) if not waypoint.is_junction]
+    everywhere = [waypoint for waypoint in town.generate_waypoints(11.0) if not waypoint.is_junction]
+    starts = [point for point in everywhere if not any(behind.is_junction for behind in point.previous(BEHIND_START))]
     found = []
     for _ in range(number * 4):
         start = chance.choice(starts)
