@@ -40,7 +40,9 @@ def atmosphere(weather: Weather) -> Atmosphere:
     day = _ramp(weather.sun_altitude_angle, -6.0, 12.0)
     low = day * (1.0 - _ramp(weather.sun_altitude_angle, 6.0, 30.0))  # dawn and dusk
     overcast = _ramp(weather.cloudiness, 20.0, 95.0)
-    to_sun = np.array([math.cos(altitude) * math.cos(azimuth), math.cos(altitude) * math.sin(azimuth), math.sin(altitude)])
+    to_sun = np.array(
+        [math.cos(altitude) * math.cos(azimuth), math.cos(altitude) * math.sin(azimuth), math.sin(altitude)]
+    )
     if to_sun[2] < 0.25:  # keep some relief on horizontal and vertical surfaces when the sun is low or gone
         to_sun[2] = 0.25
         to_sun /= np.linalg.norm(to_sun)

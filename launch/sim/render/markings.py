@@ -66,7 +66,9 @@ def _dashes(points: np.ndarray, across: np.ndarray) -> list[tuple[np.ndarray, np
     pieces, start = [], 0.5 * GAP
     while start < length[-1]:
         at = np.array([start, min(start + 0.5 * DASH, length[-1]), min(start + DASH, length[-1])])
-        piece, side = (np.column_stack([np.interp(at, length, values[:, k]) for k in range(3)]) for values in (points, across))
+        piece, side = (
+            np.column_stack([np.interp(at, length, values[:, k]) for k in range(3)]) for values in (points, across)
+        )
         pieces.append((piece, side))
         start += DASH + GAP
     return pieces
@@ -81,7 +83,9 @@ def add_crosswalk(builder: MeshBuilder, outline: np.ndarray, height: Callable[[f
     near, far = corner[1] - corner[0], corner[2] - corner[3]
     for i in range(count):
         low, high = (i + 0.25) / count, (i + 0.75) / count
-        stripe = np.array([corner[0] + near * low, corner[0] + near * high, corner[3] + far * high, corner[3] + far * low])
+        stripe = np.array(
+            [corner[0] + near * low, corner[0] + near * high, corner[3] + far * high, corner[3] + far * low]
+        )
         for point in stripe:
             point[2] = height(point[0], point[1], point[2]) + PAINT_LIFT
         _upward(builder, stripe, Material.CROSSWALK)

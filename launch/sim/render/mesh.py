@@ -73,7 +73,11 @@ class MeshBuilder:
             top_look = look if top_look is None else top_look
             top_colour = colour if top_colour is None else top_colour
             self.triangles(
-                _facing_away(top[cap], centre), material, top_look, top_colour, paint if top_paint is None else top_paint
+                _facing_away(top[cap], centre),
+                material,
+                top_look,
+                top_colour,
+                paint if top_paint is None else top_paint,
             )
         if caps == "both":
             self.triangles(_facing_away(bottom[cap], centre), material, look, colour, paint)

@@ -37,7 +37,9 @@ def walker_mesh(height: float, step: int, variant: int) -> Mesh:
         foot = knee + np.array([math.sin(angle - bend), 0.0, -math.cos(angle - bend)]) * 0.42 * unit
         builder.beam(top, knee, 0.078 * unit, walker, plain, trousers)
         builder.beam(knee, foot, 0.062 * unit, walker, plain, trousers)
-        builder.beam(foot + (-0.08 * unit, 0, 0), foot + (0.18 * unit, 0, 0), 0.045 * unit, walker, plain, (0.07, 0.06, 0.06))
+        builder.beam(
+            foot + (-0.08 * unit, 0, 0), foot + (0.18 * unit, 0, 0), 0.045 * unit, walker, plain, (0.07, 0.06, 0.06)
+        )
         arm = np.array([0.0, side * 0.245 * unit, shoulder - 0.03 * unit])
         hand = arm + np.array([-math.sin(angle) * 0.9, 0.0, -math.cos(angle)]) * 0.56 * unit
         builder.beam(arm, hand, 0.048 * unit, walker, plain, (0.6, 0.6, 0.6))

@@ -149,9 +149,7 @@ def draw_instances(
         turn = rotation(poses[i, 3], poses[i, 4], poses[i, 5])
         for a in range(3):
             for b in range(3):
-                to[a, b] = (
-                    to_camera[a, 0] * turn[0, b] + to_camera[a, 1] * turn[1, b] + to_camera[a, 2] * turn[2, b]
-                )
+                to[a, b] = to_camera[a, 0] * turn[0, b] + to_camera[a, 1] * turn[1, b] + to_camera[a, 2] * turn[2, b]
         for k in range(spans[m, 0], spans[m, 1]):
             for c in range(3):
                 x, y, z = bank[k, c, 0], bank[k, c, 1], bank[k, c, 2]

@@ -144,17 +144,21 @@ def add_road_surface(builder: MeshBuilder, strips: list[LaneStrip], paint: RoadP
             _ribbon(builder, left, right, Material.ROAD, Look.ASPHALT, paint.asphalt)
         else:
             _ribbon(builder, left, right, Material.GROUND, Look.GRASS, paint.verge)
-        if strip.is_outermost or strip.in_junction:
-            _wall(builder, right, right - (0.0, 0.0, SKIRT), right - left, Material.GROUND, paint.verge)
-        if strip.in_junction:
-            _wall(builder, left, left - (0.0, 0.0, SKIRT), left - right, Material.GROUND, paint.verge)
+        down = np.array([0.0, 0.0, SKIRT])
+        if strip.in_junction:  # edges inside a junction stand a little above its underlay: they must not show green
+            _wall(builder, right, right - down, right - left, Material.ROAD, paint.asphalt)
+            _wall(builder, left, left - down, left - right, Material.ROAD, paint.asphalt)
+        elif strip.is_outermost:
+            _wall(builder, right, right - down, right - left, Material.GROUND, paint.verge)
 
 
 def _ribbon(builder: MeshBuilder, left, right, material: Material, look: Look, colour: Colour) -> None:
     builder.quads(left[:-1], left[1:], right[1:], right[:-1], material, look, colour)
 
 
-def _wall(builder: MeshBuilder, top: np.ndarray, bottom: np.ndarray, out: np.ndarray, material: Material, colour) -> None:
+def _wall(
+    builder: MeshBuilder, top: np.ndarray, bottom: np.ndarray, out: np.ndarray, material: Material, colour
+) -> None:
     """A vertical wall along ``top`` (n, 3) that faces the side ``out`` points to."""
     along = top[1:] - top[:-1]
     out = out[: len(along)]

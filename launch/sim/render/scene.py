@@ -7,6 +7,7 @@ from zlib import crc32
 
 import numpy as np
 
+from linkvla.launch.sim.render.junctions import add_junction_fill
 from linkvla.launch.sim.render.markings import add_crosswalk, add_lane_lines, add_stop_lines
 from linkvla.launch.sim.render.mesh import Mesh, MeshBuilder
 from linkvla.launch.sim.render.roads import RoadPaint, add_road_surface, lane_strips
@@ -39,6 +40,7 @@ class TownScene:
         strips = lane_strips(town)
         paint, grass = _palette(rng)
         add_road_surface(builder, strips, paint)
+        add_junction_fill(builder, strips, paint.asphalt)
         add_lane_lines(builder, strips)
         for outline in town.crosswalks:
             add_crosswalk(builder, outline, _road_height(town))

@@ -15,6 +15,7 @@ from linkvla.launch.sim.world.town import Building
 
 MARGIN = 140.0  # m of ground beyond the outermost road
 MOST_TILES = 40_000
+STOREY = 3.2  # m, as in the shader
 _FACADES = ((0.62, 0.52, 0.43), (0.55, 0.33, 0.27), (0.68, 0.66, 0.62), (0.50, 0.52, 0.56), (0.72, 0.62, 0.48),
             (0.45, 0.42, 0.40), (0.60, 0.44, 0.34), (0.74, 0.72, 0.66))  # fmt: skip
 _ROOF = (0.33, 0.31, 0.30)
@@ -115,7 +116,9 @@ class Ground:
                 tile = nodes[i : i + block + 1, j : j + block + 1]
                 if tile.shape[:2] == (block + 1, block + 1) and np.ptp(tile[..., 2]) < 1e-3:
                     used[i : i + block, j : j + block] = True
-                    builder.quads(tile[0, 0], tile[0, -1], tile[-1, -1], tile[-1, 0], Material.GROUND, Look.GRASS, colour)
+                    builder.quads(
+                        tile[0, 0], tile[0, -1], tile[-1, -1], tile[-1, 0], Material.GROUND, Look.GRASS, colour
+                    )
         i, j = np.nonzero(~used)
         builder.quads(
             nodes[i, j], nodes[i, j + 1], nodes[i + 1, j + 1], nodes[i + 1, j], Material.GROUND, Look.GRASS, colour
@@ -129,13 +132,17 @@ def add_building(builder: MeshBuilder, building: Building) -> None:
     if np.sum(x * np.roll(y, -1) - np.roll(x, -1) * y) < 0.0:
         ring = ring[::-1]
     after = np.roll(ring, -1, axis=0)
-    foot, eaves = building.base - 2.0, building.base + building.height
+    foot = building.base - 2.0
+    # The shader's window rows repeat every STOREY from z = 0; eaves between rows cut no window.
+    eaves = max(building.base + 0.9 * STOREY, round((building.base + building.height) / STOREY) * STOREY + 0.1)
 
     def lift(points: np.ndarray, z: float) -> np.ndarray:
         return np.column_stack([points, np.full(len(points), z)])
 
     material, colour = Material.BUILDING, building.colour
-    builder.quads(lift(ring, foot), lift(after, foot), lift(after, eaves), lift(ring, eaves), material, Look.FACADE, colour)
+    builder.quads(
+        lift(ring, foot), lift(after, foot), lift(after, eaves), lift(ring, eaves), material, Look.FACADE, colour
+    )
     if building.roof == "gable" and len(ring) == 4:
         if np.linalg.norm(ring[1] - ring[0]) < np.linalg.norm(ring[2] - ring[1]):
             ring = np.roll(ring, -1, axis=0)
@@ -144,7 +151,9 @@ def add_building(builder: MeshBuilder, building: Building) -> None:
         ridge = [0.5 * (corner[1] + corner[2]) + (0, 0, rise), 0.5 * (corner[3] + corner[0]) + (0, 0, rise)]
         builder.quads(corner[0], corner[1], ridge[0], ridge[1], material, Look.PLAIN, _TILES)
         builder.quads(corner[2], corner[3], ridge[1], ridge[0], material, Look.PLAIN, _TILES)
-        builder.triangles(np.array([[corner[1], corner[2], ridge[0]], [corner[3], corner[0], ridge[1]]]), material, Look.PLAIN, colour)
+        builder.triangles(
+            np.array([[corner[1], corner[2], ridge[0]], [corner[3], corner[0], ridge[1]]]), material, Look.PLAIN, colour
+        )
         return
     for triangle in _triangulate(ring):
         builder.triangles(lift(ring[triangle], eaves)[None], material, Look.PLAIN, _ROOF)
@@ -159,7 +168,10 @@ def _triangulate(ring: np.ndarray) -> list[list[int]]:
             if _turn(ring[a], ring[b], ring[c]) <= 0.0:
                 continue
             inside = any(
-                min(_turn(ring[a], ring[b], ring[p]), _turn(ring[b], ring[c], ring[p]), _turn(ring[c], ring[a], ring[p])) > 0.0
+                min(
+                    _turn(ring[a], ring[b], ring[p]), _turn(ring[b], ring[c], ring[p]), _turn(ring[c], ring[a], ring[p])
+                )
+                > 0.0
                 for p in left
                 if p not in (a, b, c)
             )
@@ -191,14 +203,21 @@ def invent_buildings(strips: list[LaneStrip], plan: Plan, ground: Ground, rng: n
             middle = np.array([x, y]) + right * (rng.uniform(4.0, 10.0) + deep)
             height = float(rng.choice([5.5, 6.5, 9.0, 12.0, 15.0, 21.0, 28.0]))
             colour = _FACADES[rng.integers(len(_FACADES))]
-            ring = np.array([middle + along * a + right * b for a, b in ((-half, -deep), (half, -deep), (half, deep), (-half, deep))])
+            ring = np.array(
+                [
+                    middle + along * a + right * b
+                    for a, b in ((-half, -deep), (half, -deep), (half, deep), (-half, deep))
+                ]
+            )
             if plan.claim(ring):
                 roof = "gable" if height < 8.0 else "flat"
                 buildings.append(Building(ring, ground.at(*middle), height, colour, roof))
     return buildings
 
 
-def add_trees(builder: MeshBuilder, strips: list[LaneStrip], plan: Plan, ground: Ground, rng: np.random.Generator) -> None:
+def add_trees(
+    builder: MeshBuilder, strips: list[LaneStrip], plan: Plan, ground: Ground, rng: np.random.Generator
+) -> None:
     """Trees behind the outer edge of the roads where there is room."""
     for strip in strips:
         if strip.in_junction or not strip.is_outermost:
@@ -206,7 +225,11 @@ def add_trees(builder: MeshBuilder, strips: list[LaneStrip], plan: Plan, ground:
         for i in range(1, len(strip.centre) - 1, 3):
             along = strip.centre[i + 1, :2] - strip.centre[i - 1, :2]
             along /= max(float(np.linalg.norm(along)), 1e-6)
-            place = strip.right[i, :2] + np.array([-along[1], along[0]]) * rng.uniform(3.0, 16.0) + along * rng.uniform(-2, 2)
+            place = (
+                strip.right[i, :2]
+                + np.array([-along[1], along[0]]) * rng.uniform(3.0, 16.0)
+                + along * rng.uniform(-2, 2)
+            )
             wanted, size, kind = rng.random() < 0.45, rng.uniform(0.75, 1.35), rng.random()
             ring = place + np.array([[-1.5, -1.5], [1.5, -1.5], [1.5, 1.5], [-1.5, 1.5]])
             if wanted and plan.claim(ring):
@@ -218,7 +241,9 @@ def _tree(builder: MeshBuilder, foot: np.ndarray, size: float, kind: float, rng:
     leaf = np.array(_LEAVES[rng.integers(len(_LEAVES))])
     turn = rng.uniform(0.0, 1.0)
     if kind < 0.15:  # shrub
-        builder.upright(x, y, z - 0.2, 1.1 * size, 1.0 * size, plant, Look.FOLIAGE, leaf, top_radius=0.7 * size, turn=turn)
+        builder.upright(
+            x, y, z - 0.2, 1.1 * size, 1.0 * size, plant, Look.FOLIAGE, leaf, top_radius=0.7 * size, turn=turn
+        )
         return
     builder.upright(x, y, z - 0.3, 0.16 * size, 2.6 * size, plant, Look.PLAIN, _TRUNK, sides=5, caps="none")
     if kind < 0.35:  # conifer

@@ -73,9 +73,10 @@ def shade(
                     g += F(0.28) * broad + near * F(0.55) * noise[int(y * F(15.0)) & 255, int(x * F(15.0)) & 255]
                     if wet > F(0.0):
                         mirror = F(0.22) * wet
-                        if puddle > F(0.0) and noise[int(y * F(3.1)) & 255, int(x * F(3.1)) & 255] > F(0.3) - F(
-                            0.42
-                        ) * puddle:
+                        if (
+                            puddle > F(0.0)
+                            and noise[int(y * F(3.1)) & 255, int(x * F(3.1)) & 255] > F(0.3) - F(0.42) * puddle
+                        ):
                             mirror = F(0.62)
                         g *= F(1.0) - F(0.42) * wet
                         # At a grazing angle water shows the sky near the horizon.

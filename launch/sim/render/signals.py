@@ -11,8 +11,8 @@ from linkvla.launch.sim.render.mesh import Mesh, MeshBuilder, circle
 from linkvla.launch.sim.world.pose import Pose
 from linkvla.launch.sim.world.town import StopSignSite, TrafficLightSite
 
-LAMP_RADIUS = 0.25  # m
-LAMP_PITCH = 0.58  # m between lamp centres
+LAMP_RADIUS = 0.28  # m
+LAMP_PITCH = 0.62  # m between lamp centres
 LAMP_MATERIALS = (Material.LAMP_RED, Material.LAMP_YELLOW, Material.LAMP_GREEN)  # index: LightState RED, YELLOW, GREEN
 _LIT = ((1.0, 0.07, 0.05), (1.0, 0.76, 0.06), (0.08, 1.0, 0.42))
 _DARK = ((0.17, 0.03, 0.03), (0.16, 0.12, 0.02), (0.02, 0.15, 0.07))
@@ -41,7 +41,15 @@ def lamp_templates() -> tuple[Mesh, Mesh, Mesh]:
     meshes = []
     for material, colour in zip(LAMP_MATERIALS, _LIT):
         builder = MeshBuilder()
-        disc(builder, np.array([-0.02, 0.0, 0.0]), np.array([-1.0, 0.0, 0.0]), LAMP_RADIUS, material, colour, Look.EMISSIVE)
+        disc(
+            builder,
+            np.array([-0.02, 0.0, 0.0]),
+            np.array([-1.0, 0.0, 0.0]),
+            LAMP_RADIUS,
+            material,
+            colour,
+            Look.EMISSIVE,
+        )
         meshes.append(builder.build())
     return tuple(meshes)
 
@@ -63,7 +71,7 @@ def add_traffic_light(builder: MeshBuilder, site: TrafficLightSite) -> None:
     head, foot = site.head.location(), site.pose.location()
     up = np.array([0.0, 0.0, 1.0])
     tall = LAMP_PITCH * 3 + 0.14
-    half_up, half_right = (0.5 * 0.64, 0.5 * tall) if site.housing == 2 else (0.5 * tall, 0.5 * 0.64)
+    half_up, half_right = (0.5 * 0.72, 0.5 * tall) if site.housing == 2 else (0.5 * tall, 0.5 * 0.72)
     pole = Material.POLE
     for scale, thickness, colour in ((1.0, 0.13, _HOUSING), (1.18, 0.015, (0.03, 0.03, 0.03))):
         du, dr, do = up * half_up * scale, right * half_right * scale, out * thickness
@@ -79,7 +87,9 @@ def add_traffic_light(builder: MeshBuilder, site: TrafficLightSite) -> None:
     top[2] = behind[2] + (half_up + 0.1 if site.housing == 1 else 0.0)
     if np.hypot(*(behind - foot)[:2]) < 0.6:
         top[:2] = foot[:2] = behind[:2]
-    builder.upright(foot[0], foot[1], foot[2] - 0.5, 0.11, top[2] - foot[2] + 0.6, pole, Look.PLAIN, _STEEL, top_radius=0.09)
+    builder.upright(
+        foot[0], foot[1], foot[2] - 0.5, 0.11, top[2] - foot[2] + 0.6, pole, Look.PLAIN, _STEEL, top_radius=0.09
+    )
     builder.upright(foot[0], foot[1], foot[2] - 0.5, 0.22, 0.85, pole, Look.PLAIN, _STEEL)
     builder.beam(top - (0.0, 0.0, half_up + 0.1 if site.housing == 1 else 0.0), behind, 0.06, pole, Look.PLAIN, _STEEL)
 
@@ -119,5 +129,8 @@ def _stop_word(builder: MeshBuilder, face: np.ndarray, right: np.ndarray, materi
         for x0, y0, x1, y1 in letters[letter]:
             low = np.array([left + x0 * cell - stroke, (y0 - 2) * cell - stroke])
             high = np.array([left + x1 * cell + stroke, (y1 - 2) * cell + stroke])
-            corner = [face + right * x + up * y for x, y in ((low[0], low[1]), (low[0], high[1]), (high[0], high[1]), (high[0], low[1]))]
+            corner = [
+                face + right * x + up * y
+                for x, y in ((low[0], low[1]), (low[0], high[1]), (high[0], high[1]), (high[0], low[1]))
+            ]
             builder.quads(*corner, material, Look.PLAIN, _WHITE)

@@ -41,14 +41,27 @@ def _wheel(builder: MeshBuilder, x: float, y: float, radius: float, width: float
     builder.solid(hub - hub_half, hub + hub_half, Material.WHEEL, Look.PLAIN, (0.42, 0.43, 0.44))
 
 
-def _lamp(builder: MeshBuilder, x: float, y: float, z: float, half: tuple, colour, look: Look, material: Material) -> None:
+def _lamp(
+    builder: MeshBuilder, x: float, y: float, z: float, half: tuple, colour, look: Look, material: Material
+) -> None:
     centre, half_size = np.array([x, y, z]), np.array(half)
     builder.box(centre - half_size, centre + half_size, material, look, colour)
 
 
 def _shadow(builder: MeshBuilder, a: float, b: float) -> None:
     """A dark patch under the body stands for its shadow."""
-    ring = np.array([[-a, -b * 0.8], [-a * 0.94, -b], [a * 0.94, -b], [a, -b * 0.8], [a, b * 0.8], [a * 0.94, b], [-a * 0.94, b], [-a, b * 0.8]])
+    ring = np.array(
+        [
+            [-a, -b * 0.8],
+            [-a * 0.94, -b],
+            [a * 0.94, -b],
+            [a, -b * 0.8],
+            [a, b * 0.8],
+            [a * 0.94, b],
+            [-a * 0.94, b],
+            [-a, b * 0.8],
+        ]
+    )
     builder.polygon(np.column_stack([ring * 1.05, np.full(8, 0.035)]), Material.ROAD, Look.ASPHALT, _SHADOW)
 
 
@@ -66,10 +79,30 @@ def _car(builder: MeshBuilder, a: float, b: float, height: float, variant: int) 
     _slab(builder, high, roof, h * 0.955, h, Look.PLAIN, _WHITE, BODY)
     for side in (-1, 1):  # pillars
         for x_low, x_high in ((low[0], high[0]), (low[1], high[1]), (low[1] * 0.1 + low[0] * 0.05, high[1] * 0.1)):
-            builder.beam((x_low, side * b * 0.905, belt * h), (x_high, side * b * 0.745, h * 0.97), 0.035, Material.VEHICLE, Look.PLAIN, (0.25, 0.25, 0.26))
-        _lamp(builder, a * 0.36, side * (b + 0.05), belt * h + 0.06, (0.08, 0.1, 0.07), _TRIM, Look.PLAIN, Material.VEHICLE)
-        _lamp(builder, a * 0.955, side * b * 0.72, 0.47 * h, (0.08, 0.20 * b, 0.075), _HEAD, Look.PLAIN, Material.VEHICLE)
-        _lamp(builder, -a * 0.985, side * b * 0.74, 0.50 * h, (0.05, 0.19 * b, 0.09), _TAIL, Look.PLAIN, Material.VEHICLE)
+            builder.beam(
+                (x_low, side * b * 0.905, belt * h),
+                (x_high, side * b * 0.745, h * 0.97),
+                0.035,
+                Material.VEHICLE,
+                Look.PLAIN,
+                (0.25, 0.25, 0.26),
+            )
+        _lamp(
+            builder,
+            a * 0.36,
+            side * (b + 0.05),
+            belt * h + 0.06,
+            (0.08, 0.1, 0.07),
+            _TRIM,
+            Look.PLAIN,
+            Material.VEHICLE,
+        )
+        _lamp(
+            builder, a * 0.955, side * b * 0.72, 0.47 * h, (0.08, 0.20 * b, 0.075), _HEAD, Look.PLAIN, Material.VEHICLE
+        )
+        _lamp(
+            builder, -a * 0.985, side * b * 0.74, 0.50 * h, (0.05, 0.19 * b, 0.09), _TAIL, Look.PLAIN, Material.VEHICLE
+        )
     _lamp(builder, -a * 0.99, 0.0, 0.27 * h, (0.04, b * 0.88, 0.09), _TRIM, Look.PLAIN, Material.VEHICLE)
     _lamp(builder, -a * 0.995, 0.0, 0.42 * h, (0.02, 0.26, 0.06), (0.80, 0.80, 0.76), Look.PLAIN, Material.VEHICLE)
     _lamp(builder, a * 0.985, 0.0, 0.30 * h, (0.03, b * 0.6, 0.11), _TRIM, Look.PLAIN, Material.VEHICLE)
@@ -98,17 +131,36 @@ def _boxy(builder: MeshBuilder, a: float, b: float, height: float, shape: str) -
         start = a * cab[0]
         _slab(builder, (start, a, b * 0.98), (start, a * 0.97, b * 0.97), floor, belt, Look.PLAIN, _WHITE, BODY)
         _slab(builder, (start, a * 0.95, b * 0.96), (start, nose_top, b * 0.9), belt, top * 0.93, Look.GLASS, _GLASS, 0)
-        _slab(builder, (start, nose_top, b * 0.95), (start, nose_top * 0.98, b * 0.9), top * 0.92, top, Look.PLAIN, _WHITE, BODY)
+        _slab(
+            builder,
+            (start, nose_top, b * 0.95),
+            (start, nose_top * 0.98, b * 0.9),
+            top * 0.92,
+            top,
+            Look.PLAIN,
+            _WHITE,
+            BODY,
+        )
     windows = {"van": ((-a * 0.6, a * 0.2),), "truck": (), "bus": ((-a * 0.92, -a * 0.05), (a * 0.0, a * 0.9))}[shape]
     for x0, x1 in windows:
         builder.box((x0, -b - 0.01, 0.5 * h), (x1, b + 0.01, 0.84 * h), Material.VEHICLE, Look.GLASS, _GLASS)
     if shape == "bus":
-        builder.box((a - 0.05, -b * 0.92, 0.4 * h), (a + 0.02, b * 0.92, 0.88 * h), Material.VEHICLE, Look.GLASS, _GLASS)
+        builder.box(
+            (a - 0.05, -b * 0.92, 0.4 * h), (a + 0.02, b * 0.92, 0.88 * h), Material.VEHICLE, Look.GLASS, _GLASS
+        )
     if shape in ("van", "bus"):
-        builder.box((-a - 0.02, -b * 0.78, 0.55 * h), (-a + 0.05, b * 0.78, 0.85 * h), Material.VEHICLE, Look.GLASS, _GLASS)
+        builder.box(
+            (-a - 0.02, -b * 0.78, 0.55 * h), (-a + 0.05, b * 0.78, 0.85 * h), Material.VEHICLE, Look.GLASS, _GLASS
+        )
     else:  # rear doors
         for y in (-b * 0.5, b * 0.5):
-            builder.box((-a - 0.02, y - b * 0.44, 0.3 * h), (-a, y + b * 0.44, 0.94 * h), Material.VEHICLE, Look.PLAIN, (0.62, 0.62, 0.6))
+            builder.box(
+                (-a - 0.02, y - b * 0.44, 0.3 * h),
+                (-a, y + b * 0.44, 0.94 * h),
+                Material.VEHICLE,
+                Look.PLAIN,
+                (0.62, 0.62, 0.6),
+            )
     lamp_z = floor + 0.28 if shape == "truck" else 0.42 * h if shape == "van" else 0.30 * h
     for side in (-1, 1):
         _lamp(builder, a, side * b * 0.78, floor + 0.32, (0.04, 0.17, 0.1), _HEAD, Look.PLAIN, Material.VEHICLE)
@@ -129,23 +181,35 @@ def _two_wheeler(builder: MeshBuilder, a: float, b: float, height: float, shape:
     if shape == "motorcycle":
         builder.box((-a * 0.75, -0.16, 0.36), (a * 0.45, 0.16, seat), vehicle, Look.PLAIN, _WHITE, BODY)
     else:
-        for start, end in (((-a + wheel, 0, wheel), (-0.2, 0, seat)), ((-0.2, 0, seat), (0.5, 0, 0.9)), ((a - wheel, 0, wheel), (0.45, 0, 1.0)), ((-0.05, 0, 0.35), (0.5, 0, 0.8)), ((-a + wheel, 0, wheel), (-0.05, 0, 0.35))):
+        for start, end in (
+            ((-a + wheel, 0, wheel), (-0.2, 0, seat)),
+            ((-0.2, 0, seat), (0.5, 0, 0.9)),
+            ((a - wheel, 0, wheel), (0.45, 0, 1.0)),
+            ((-0.05, 0, 0.35), (0.5, 0, 0.8)),
+            ((-a + wheel, 0, wheel), (-0.05, 0, 0.35)),
+        ):
             builder.beam(start, end, 0.03, vehicle, Look.PLAIN, (0.35, 0.36, 0.38))
     bar = min(b, 0.38)
     builder.beam((0.45, -bar, seat + 0.15), (0.45, bar, seat + 0.15), 0.03, vehicle, Look.PLAIN, _TRIM)
     builder.box((-a, -0.07, 0.62), (-a + 0.06, 0.07, 0.72), vehicle, Look.PLAIN, _TAIL)
     builder.box((a - 0.12, -0.09, 0.75), (a - 0.04, 0.09, 0.92), vehicle, Look.PLAIN, _HEAD)
     for side in (-1, 1):
-        builder.beam((-0.15, side * 0.1, seat), (0.22, side * 0.16, seat - 0.32), 0.085, walker, Look.PLAIN, (0.16, 0.18, 0.26))
-        builder.beam((0.22, side * 0.16, seat - 0.32), (0.02, side * 0.16, 0.34), 0.07, walker, Look.PLAIN, (0.16, 0.18, 0.26))
-        builder.beam((0.0, side * 0.2, seat + 0.48), (0.42, side * bar * 0.9, seat + 0.18), 0.05, walker, Look.PLAIN, _SKIN)
+        builder.beam(
+            (-0.15, side * 0.1, seat), (0.22, side * 0.16, seat - 0.32), 0.085, walker, Look.PLAIN, (0.16, 0.18, 0.26)
+        )
+        builder.beam(
+            (0.22, side * 0.16, seat - 0.32), (0.02, side * 0.16, 0.34), 0.07, walker, Look.PLAIN, (0.16, 0.18, 0.26)
+        )
+        builder.beam(
+            (0.0, side * 0.2, seat + 0.48), (0.42, side * bar * 0.9, seat + 0.18), 0.05, walker, Look.PLAIN, _SKIN
+        )
     torso = np.array([[-0.14, -0.18], [0.1, -0.18], [0.1, 0.18], [-0.14, 0.18]])
     builder.solid(
         np.column_stack([torso + (-0.15, 0.0), np.full(4, seat)]), np.column_stack([torso * (0.9, 1.15) + (0.02, 0.0), np.full(4, seat + 0.55)]),
         walker, Look.PLAIN, (0.5, 0.5, 0.5), SECOND,
     )  # fmt: skip
     helmet = (0.16, 0.16, 0.18) if shape == "motorcycle" else (0.85, 0.85, 0.8)
-    builder.upright(0.08, 0.0, seat + 0.58, 0.13, 0.26, walker, Look.PLAIN, helmet, top_radius=0.09)
+    builder.upright(0.08, 0.0, seat + 0.57, 0.12, 0.21, walker, Look.PLAIN, helmet, top_radius=0.09)
 
 
 def _prop(builder: MeshBuilder, a: float, b: float, height: float, shape: str) -> None:
@@ -155,7 +219,17 @@ def _prop(builder: MeshBuilder, a: float, b: float, height: float, shape: str) -
         builder.box((-a, -b, 0.0), (a, b, 0.05 * height), prop, Look.PLAIN, (0.9, 0.32, 0.05))
         steps = ((0.05, 0.4, (0.95, 0.35, 0.05)), (0.4, 0.62, (0.94, 0.94, 0.92)), (0.62, 1.0, (0.95, 0.35, 0.05)))
         for low, high, colour in steps:
-            builder.upright(0, 0, low * height, radius * 0.85 * (1.05 - low), (high - low) * height, prop, Look.PLAIN, colour, top_radius=radius * 0.85 * (1.05 - high))
+            builder.upright(
+                0,
+                0,
+                low * height,
+                radius * 0.85 * (1.05 - low),
+                (high - low) * height,
+                prop,
+                Look.PLAIN,
+                colour,
+                top_radius=radius * 0.85 * (1.05 - high),
+            )
     elif shape == "barrier":
         stripes = max(2, int(round(2 * b / 0.35)))
         edges = np.linspace(-b, b, stripes + 1)
