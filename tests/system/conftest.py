@@ -43,9 +43,12 @@ def world(client: carla.Client) -> Iterator[carla.World]:
     """The present world in synchronous mode; whatever a test spawns is gone after it."""
     present = client.get_world()
     synchronous(present)
+    present.tick()
     before = {actor.id for actor in present.get_actors()}
     yield present
-    leftovers = [actor for actor in client.get_world().get_actors() if actor.id not in before]
+    present = client.get_world()  # a test may have loaded another
+    present.tick()  # only a tick makes what was just spawned visible
+    leftovers = [actor for actor in present.get_actors() if actor.id not in before]
     client.apply_batch_sync([carla.command.DestroyActor(actor) for actor in leftovers], True)
 
 

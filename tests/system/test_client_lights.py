@@ -26,7 +26,7 @@ def run(world: carla.World, seconds: float) -> None:
 
 def test_lights_cycle_through_their_states(world, lights):
     seen = {light.id: set() for light in lights}
-    for _ in range(900):
+    for _ in range(3000):
         world.tick()
         for light in lights:
             seen[light.id].add(light.get_state())
