@@ -137,7 +137,8 @@ def choose(pool: list[Walk], number: int) -> list[Walk]:
     def worth(candidate: Walk) -> float:
         new = len(candidate.roads - covered) / len(candidate.roads)
         signals, stops = min(candidate.count("signal"), 2), min(candidate.count("stop"), 1)
-        return new + 0.25 * signals + 0.2 * stops + 0.1 * min(candidate.bends, 3)
+        kinds = len({turn for _, turn in candidate.crossings})
+        return new + 0.25 * signals + 0.2 * stops + 0.2 * kinds
 
     while pool and len(chosen) < number:
         best = max(pool, key=worth)
@@ -151,7 +152,7 @@ def default_route(pool: list[Walk]) -> Walk:
     """A simple route: two signalised junctions, at least one turn, no stop sign, as few junctions as can be."""
     simple = [candidate for candidate in pool if candidate.count("signal") == 2 and not candidate.count("stop")]
     turning = [candidate for candidate in simple if 1 <= candidate.bends <= 2 and 320 <= candidate.length <= 420]
-    return min(turning, key=lambda candidate: (len(candidate.crossings), candidate.length))
+    return min(turning, key=lambda candidate: (len(candidate.crossings), candidate.bends, candidate.length))
 
 
 def points(route: Walk) -> list[carla.Location]:
