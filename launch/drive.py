@@ -85,14 +85,14 @@ def drive(settings: DriveSettings, console: Console | None = None) -> RouteRecor
 
 
 def _pick_route(settings: DriveSettings) -> RouteSpec:
+    from linkvla.launch.evaluation.evaluate import check_routes
     from linkvla.launch.evaluation.route_file import read_routes
 
     file = settings.routes_file or HELD_OUT_ROUTES
     routes = read_routes(file)
-    if settings.route_id is None:
-        return routes[0]
     for route in routes:
-        if route.id == settings.route_id:
+        if settings.route_id in (None, route.id):
+            check_routes([route], settings.towns)
             return route
     known = ", ".join(route.id for route in routes[:20]) + (", ..." if len(routes) > 20 else "")
     raise RouteError(f"{file} has no route {settings.route_id!r}; its routes are {known}")

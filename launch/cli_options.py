@@ -1,0 +1,36 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+DEFAULT_CHECKPOINT = "linkvla-nano"
+
+Towns = Annotated[
+    list[Path] | None,
+    typer.Option("--towns", metavar="DIR", help="Folder with further towns (NAME.xodr). May be given more than once."),
+]
+Checkpoint = Annotated[
+    str, typer.Option(metavar="NAME|FOLDER", help="A shipped checkpoint's name, or a folder in which one lies.")
+]
+Agent = Annotated[
+    str,
+    typer.Option(
+        metavar="linkvla|expert", help="Who drives: the network, or rules that see the true state of the world."
+    ),
+]
+Seed = Annotated[int, typer.Option(metavar="N", min=0, help="Seed of the traffic and everything else random.")]
+Traffic = Annotated[
+    int | None, typer.Option(metavar="N", min=0, max=500, help="Background cars; by the size of the town if left out.")
+]
+Threads = Annotated[
+    int | None, typer.Option(metavar="N", min=1, help="Threads for the network; as torch chooses if left out.")
+]
+
+
+def out_option(default: str) -> object:
+    """``--out``, with what happens when it is left out."""
+    return typer.Option("--out", metavar="FOLDER", help=f"Folder for the results; {default} if left out.")
