@@ -104,6 +104,6 @@ class BackgroundTraffic:
                 port = self._manager.get_port()
                 self._client.apply_batch_sync([carla.command.SetAutopilot(i, False, port) for i in ids], False)
                 self._client.apply_batch_sync([carla.command.DestroyActor(i) for i in ids], False)
-            if self._manager is not None:
-                self._manager.set_synchronous_mode(False)
+        # The manager stays synchronous: on its own thread it would ask the simulator for cars that are gone, and the
+        # client ends the process when such a request fails there.
         self._manager = None
