@@ -87,7 +87,7 @@ def one_shot(model: LinkVLAForDriving, batch: DrivingBatch, end_points: torch.Te
     positions = prefix_positions(functional.pad(batch.valid, (0, slots.shape[1]), value=True))
     trunk = model.model.language_model
     hidden = trunk(inputs_embeds=sequence, attention_mask=mask, position_ids=positions, use_cache=False)
-    logits = functional.linear(hidden.last_hidden_state[:, -GOALS - slots.shape[1] :], rows.to(sequence.dtype))
+    logits = functional.linear(hidden.last_hidden_state[:, -GOALS - slots.shape[1] :], rows)
     return Scores(logits[:, :GOALS], logits[:, GOALS:], patches)
 
 

