@@ -10,8 +10,8 @@ import carla
 
 STEP = 1.0  # m between successive waypoints
 LARGEST_GAP = 0.2  # m, of their distance from STEP
-LARGEST_KINK = 5.0  # degrees beyond what the sharpest allowed curve turns in a step
-SHARPEST_RADIUS = 4.0  # m, lane centre
+LARGEST_KINK = 2.0  # degrees beyond what the sharpest allowed curve turns in a step
+SHARPEST_RADIUS = 6.5  # m, lane centre
 
 
 def _angle(first: carla.Waypoint, second: carla.Waypoint) -> float:

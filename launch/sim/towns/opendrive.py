@@ -6,6 +6,7 @@ import re
 import xml.etree.ElementTree as ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
+from linkvla.launch.sim.towns.connectors import round_off
 from linkvla.launch.sim.towns.furniture import TRAFFIC_LIGHT, Controller, Signal, place
 from linkvla.launch.sim.towns.layout import Profile
 from linkvla.launch.sim.towns.roads import Drawn
@@ -121,6 +122,8 @@ def finish(drawn: Drawn, text: str) -> str:
         else:
             _markings(road, None)
             sidewalk = any(lane.get("type") == "sidewalk" for lane in road.iter("lane"))
+            if not sidewalk:
+                round_off(road)
             _elevate(road, [(0.0, levels[junction] + (KERB if sidewalk else 0.0), 0.0, 0.0)])
         for objects in road.findall("objects"):
             for item in [item for item in objects if item.get("type") not in ("crosswalk", "roadMark")]:
