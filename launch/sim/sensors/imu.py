@@ -25,7 +25,7 @@ def measure(world: World, sensor: Sensor, gravity: float = GRAVITY) -> tuple[np.
         gravity: m/s^2.
 
     Returns:
-        acceleration (3,) m/s^2 (+gravity on z at rest), turn rate (3,) rad/s, both in the sensor's frame; the compass in
+        acceleration (3,) m/s^2 (+gravity on z at rest), turn rate (3,) rad/s, both in the sensor's frame; compass in
         radians: 0 is north (-y), clockwise, 0..2 pi.
     """
     parent = world.actors.get(sensor.parent_id)

@@ -31,7 +31,7 @@ def spawn_points(town_map: carla.Map) -> tuple[Pose, ...]:
                 continue
             if waypoint.s >= following:
                 location, rotation = waypoint.transform.location, waypoint.transform.rotation
-                yaw = (rotation.yaw + 180.0) % 360.0 - 180.0
-                points.append(Pose(location.x, location.y, location.z + HEIGHT, rotation.pitch, yaw, 0.0))
+                pitch, yaw = ((angle + 180.0) % 360.0 - 180.0 for angle in (rotation.pitch, rotation.yaw))
+                points.append(Pose(location.x, location.y, location.z + HEIGHT, pitch, yaw, 0.0))
                 following = waypoint.s + SPACING
     return tuple(points)
