@@ -105,8 +105,8 @@ class CameraRenderer:
         material = np.empty((rows, camera.width), np.uint8)
         shade(
             inverse_depth, triangle, self._lit, self._material, self._look, self._normal, to_world, eye, lens,
-            self._inverse_length(camera), noise_table(), cloud_dome(), air.sky, air.cloud, air.haze, air.gain, air.veil, air.light[2],
-            np.float32(air.wet), np.float32(air.puddle), np.float32(air.night), rgb, material,
+            self._inverse_length(camera), noise_table(), cloud_dome(), air.sky, air.cloud, air.haze, air.gain, air.veil,
+            air.light[2], np.float32(air.wet), np.float32(air.puddle), np.float32(air.night), rgb, material,
         )  # fmt: skip
         return Frame(rgb, material, inverse_depth.copy())
 

@@ -21,7 +21,7 @@ WHITE, YELLOW = (0.88, 0.88, 0.86), (0.86, 0.68, 0.14)
 
 
 def add_lane_lines(builder: MeshBuilder, strips: list[LaneStrip]) -> None:
-    """Each boundary once: a lane paints its outer side, and its inner side where no lane of its direction lies there."""
+    """Each boundary once: a lane paints its outer side, and its inner side where no lane of its direction lies."""
     for strip in strips:
         if not strip.marks:
             continue

@@ -60,7 +60,7 @@ class MeshBuilder:
 
     def solid(
         self, bottom: np.ndarray, top: np.ndarray, material: Material, look: Look, colour: Colour, paint: int = 0,
-        *, caps: str = "both", top_look: Look | None = None, top_colour: Colour | None = None, top_paint: int | None = None,
+        *, caps: str = "both",
     ) -> None:  # fmt: skip
         """Add a convex solid between two rings of N points (N, 3); ``caps`` is "both", "top" or "none"."""
         bottom, top = np.asarray(bottom, np.float64), np.asarray(top, np.float64)
@@ -70,15 +70,7 @@ class MeshBuilder:
         self.triangles(_facing_away(side, centre), material, look, colour, paint)
         cap = np.array([[0, i, i + 1] for i in range(1, len(top) - 1)])
         if caps != "none":
-            top_look = look if top_look is None else top_look
-            top_colour = colour if top_colour is None else top_colour
-            self.triangles(
-                _facing_away(top[cap], centre),
-                material,
-                top_look,
-                top_colour,
-                paint if top_paint is None else top_paint,
-            )
+            self.triangles(_facing_away(top[cap], centre), material, look, colour, paint)
         if caps == "both":
             self.triangles(_facing_away(bottom[cap], centre), material, look, colour, paint)
 

@@ -18,7 +18,7 @@ _HAIR = ((0.16, 0.11, 0.07), (0.06, 0.05, 0.05), (0.45, 0.33, 0.17))
 
 def gait_step(phase: float) -> int:
     """Which of the GAIT_STEPS meshes a gait phase in radians uses."""
-    return int(round(phase / (2.0 * math.pi) * GAIT_STEPS)) % GAIT_STEPS
+    return round(phase / (2.0 * math.pi) * GAIT_STEPS) % GAIT_STEPS
 
 
 @lru_cache(maxsize=512)

@@ -1,7 +1,7 @@
 """Z-buffer with a visibility buffer: for every pixel the nearest triangle's number and its inverse depth.
 
-Camera frame: x forward (depth), y right, z up. A pixel (row r, column q) is sampled at its centre. Rows are independent of
-each other, so that drawing only the top rows gives the same pixels as drawing all.
+Camera frame: x forward (depth), y right, z up. A pixel (row r, column q) is sampled at its centre. Rows are independent
+of each other, so that drawing only the top rows gives the same pixels as drawing all.
 """
 
 from __future__ import annotations
@@ -62,8 +62,8 @@ def draw_triangle(x0, y0, z0, x1, y1, z1, x2, y2, z2, number, lens, far, inverse
     for e in range(1, n):
         low, high = min(low, py[e]), max(high, py[e])
     half = np.float32(0.5)
-    first = int(math.ceil(max(low - half, np.float32(0.0))))
-    last = int(math.ceil(min(high - half, np.float32(rows))))
+    first = math.ceil(max(low - half, np.float32(0.0)))
+    last = math.ceil(min(high - half, np.float32(rows)))
     if last <= first:
         return
     # Inverse depth is linear over the image: 1/x = (n . (1, (u - cx)/f, (cy - v)/f)) / d.
@@ -79,8 +79,8 @@ def draw_triangle(x0, y0, z0, x1, y1, z1, x2, y2, z2, number, lens, far, inverse
             if (ya <= yy) != (yb <= yy):
                 xx = px[e] + (yy - ya) * (px[g] - px[e]) / (yb - ya)
                 left, right = min(left, xx), max(right, xx)
-        q0 = int(math.ceil(max(left - half, np.float32(0.0))))
-        q1 = int(math.ceil(min(right - half, np.float32(columns))))
+        q0 = math.ceil(max(left - half, np.float32(0.0)))
+        q1 = math.ceil(min(right - half, np.float32(columns)))
         start = base + dv * yy + du * half
         for q in range(q0, q1):
             value = start + du * np.float32(q)
@@ -126,9 +126,9 @@ def draw_instances(
 ):  # fmt: skip
     """Place, light and draw actors.
 
-    template (A,) index; poses (A, 6) x y z pitch yaw roll (m, degrees); paints (A, 2, 3) RGB; spans (T, 2) triangles of each
-    template in ``bank`` (N, 3, 3); ``first`` the number that the first dynamic triangle gets. Fills lit, material_of, look_of
-    and normal_of from ``first`` on. light (3, 3): ambient RGB, sun RGB, direction to the sun.
+    template (A,) index; poses (A, 6) x y z pitch yaw roll (m, degrees); paints (A, 2, 3) RGB; spans (T, 2) triangles of
+    each template in ``bank`` (N, 3, 3); ``first`` the number that the first dynamic triangle gets. Fills lit,
+    material_of, look_of and normal_of from ``first`` on. light (3, 3): ambient RGB, sun RGB, direction to the sun.
     """
     px, py = np.empty(8, np.float32), np.empty(8, np.float32)
     p = np.empty((3, 3), np.float32)

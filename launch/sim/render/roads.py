@@ -1,7 +1,7 @@
-"""The road surface: every lane of every road as a strip of triangles, asked cross-section by cross-section from carla.Map.
+"""The road surface: every lane of every road as a strip of triangles, each cross-section asked from carla.Map.
 
-Walking the file's roads, sections and lanes (not ``generate_waypoints``) also gives junctions, sidewalk-only roads and the
-last metres of each road. All asphalt has one colour, so that connecting roads that overlap in a junction do not flicker.
+Walking the file's roads, sections and lanes (not ``generate_waypoints``) also gives junctions, sidewalk-only roads and
+the last metres of each road. All asphalt has one colour, so that overlapping connecting roads do not flicker.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ FLATNESS = 0.012  # m, how far a quad may cut a curve or a hill
 KERB = 0.15  # m, height of sidewalks
 SKIRT = 1.2  # m, how far the edge of the road reaches down into the ground
 
-_ASPHALT_TYPES = ("Driving", "Shoulder", "Parking", "Bidirectional", "Stop", "Entry", "Exit", "OnRamp", "OffRamp", "Biking",
-                  "RoadWorks", "Special1", "Special2", "Special3", "Restricted")  # fmt: skip
+_ASPHALT_TYPES = ("Driving", "Shoulder", "Parking", "Bidirectional", "Stop", "Entry", "Exit", "OnRamp", "OffRamp",
+                  "Biking", "RoadWorks", "Special1", "Special2", "Special3", "Restricted")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,8 @@ def _strip(points: list[carla.Waypoint], in_junction: bool, inner_is_lane: bool,
             for a, b in ((point.left_lane_marking, point.right_lane_marking) for point in points)
         )
     return LaneStrip(
-        points[0].road_id, points[0].lane_id, kind, in_junction, place - right, place + right, marks, inner_is_lane, outermost
+        points[0].road_id, points[0].lane_id, kind, in_junction, place - right, place + right, marks, inner_is_lane,
+        outermost,
     )  # fmt: skip
 
 

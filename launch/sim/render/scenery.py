@@ -1,9 +1,10 @@
-"""What stands beside the roads: ground that follows their height, buildings and trees. Invented ones depend only on a seed."""
+"""What stands beside the roads: ground that follows their height, buildings, trees. Invented ones follow a seed."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -32,7 +33,7 @@ class Plan:
     taken: np.ndarray  # (rows along y, columns along x) uint8
 
     def claim(self, outline: np.ndarray) -> bool:
-        """Take the ground under an outline (N, 2); False, and nothing taken, where some of it is taken or off the map."""
+        """Take the ground under an outline (N, 2); False and nothing taken where some is taken or off the map."""
         cells = outline - self.low
         first, last = np.floor(cells.min(0)).astype(int), np.ceil(cells.max(0)).astype(int) + 1
         if (first < 0).any() or last[0] >= self.taken.shape[1] or last[1] >= self.taken.shape[0]:
@@ -252,7 +253,7 @@ def _tree(builder: MeshBuilder, foot: np.ndarray, size: float, kind: float, rng:
                             top_radius=0.06, turn=turn, caps="both")  # fmt: skip
         return
     rings = ((1.9, 0.7), (2.7, 1.7), (4.0, 1.9), (5.2, 1.3), (5.9, 0.4))
-    for (low, r0), (high, r1) in zip(rings, rings[1:]):
+    for (low, r0), (high, r1) in pairwise(rings):
         shade = 0.8 + 0.08 * low
         builder.upright(x, y, z + low * size, r0 * size, (high - low) * size, plant, Look.FOLIAGE, leaf * shade,
                         top_radius=r1 * size, turn=turn, sides=7, caps="both" if low < 2 else "top")  # fmt: skip

@@ -73,11 +73,9 @@ def shade(
                     g += F(0.28) * broad + near * F(0.55) * noise[int(y * F(15.0)) & 255, int(x * F(15.0)) & 255]
                     if wet > F(0.0):
                         mirror = F(0.22) * wet
-                        if (
-                            puddle > F(0.0)
-                            and noise[int(y * F(3.1)) & 255, int(x * F(3.1)) & 255] > F(0.3) - F(0.42) * puddle
-                        ):
-                            mirror = F(0.62)
+                        if puddle > F(0.0):
+                            pool = smooth(noise, x * F(0.55), y * F(0.55)) - F(0.22) + F(0.36) * puddle
+                            mirror += max(F(0.0), min(pool * F(8.0), F(1.0))) * (F(0.6) - mirror)
                         g *= F(1.0) - F(0.42) * wet
                         # At a grazing angle water shows the sky near the horizon.
                         mirror *= min(F(1.0), depth * F(1.0 / 18.0))
@@ -125,3 +123,13 @@ def shade(
             rgb[r, q, 0] = np.uint8(min(cr * g + haze[0] * share, F(1.0)) * F(255.0))
             rgb[r, q, 1] = np.uint8(min(cg * g + haze[1] * share, F(1.0)) * F(255.0))
             rgb[r, q, 2] = np.uint8(min(cb * g + haze[2] * share, F(1.0)) * F(255.0))
+
+
+@numba.njit(**OPTIONS)
+def smooth(table, u, v):
+    """Bilinear look-up in a square table whose side is 256."""
+    fu, fv = np.floor(u), np.floor(v)
+    i, j, u, v = int(fu), int(fv), u - fu, v - fv
+    top = table[j & 255, i & 255] * (F(1.0) - u) + table[j & 255, (i + 1) & 255] * u
+    low = table[(j + 1) & 255, i & 255] * (F(1.0) - u) + table[(j + 1) & 255, (i + 1) & 255] * u
+    return top * (F(1.0) - v) + low * v

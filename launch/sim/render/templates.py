@@ -44,7 +44,7 @@ class TemplateBank:
         return index
 
     def instances(self, actors: tuple[RenderActor, ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Template (A,) int64, pose (A, 6) float32 in metres and degrees, and paints (A, 2, 3) float32 of what is to draw."""
+        """Template (A,) int64, pose (A, 6) float32 m and degrees, paints (A, 2, 3) float32 of what is to draw."""
         template, poses, paints = [], [], []
         known = len(self._meshes)
         for actor in actors:

@@ -204,10 +204,9 @@ def _two_wheeler(builder: MeshBuilder, a: float, b: float, height: float, shape:
             (0.0, side * 0.2, seat + 0.48), (0.42, side * bar * 0.9, seat + 0.18), 0.05, walker, Look.PLAIN, _SKIN
         )
     torso = np.array([[-0.14, -0.18], [0.1, -0.18], [0.1, 0.18], [-0.14, 0.18]])
-    builder.solid(
-        np.column_stack([torso + (-0.15, 0.0), np.full(4, seat)]), np.column_stack([torso * (0.9, 1.15) + (0.02, 0.0), np.full(4, seat + 0.55)]),
-        walker, Look.PLAIN, (0.5, 0.5, 0.5), SECOND,
-    )  # fmt: skip
+    waist = np.column_stack([torso + (-0.15, 0.0), np.full(4, seat)])
+    chest = np.column_stack([torso * (0.9, 1.15) + (0.02, 0.0), np.full(4, seat + 0.55)])
+    builder.solid(waist, chest, walker, Look.PLAIN, (0.5, 0.5, 0.5), SECOND)
     helmet = (0.16, 0.16, 0.18) if shape == "motorcycle" else (0.85, 0.85, 0.8)
     builder.upright(0.08, 0.0, seat + 0.57, 0.12, 0.21, walker, Look.PLAIN, helmet, top_radius=0.09)
 
@@ -231,7 +230,7 @@ def _prop(builder: MeshBuilder, a: float, b: float, height: float, shape: str) -
                 top_radius=radius * 0.85 * (1.05 - high),
             )
     elif shape == "barrier":
-        stripes = max(2, int(round(2 * b / 0.35)))
+        stripes = max(2, round(2 * b / 0.35))
         edges = np.linspace(-b, b, stripes + 1)
         for k in range(stripes):
             colour = (0.86, 0.12, 0.08) if k % 2 else (0.93, 0.93, 0.91)
