@@ -34,6 +34,7 @@ TRAFFIC_LIGHT, STOP_SIGN, YIELD_SIGN = "1000001", "206", "205"
 SETBACK_SEARCH = 15.0  # m before the junction in which a painted line belongs to it
 KERB_CLEARANCE = 0.7  # m from the carriageway's edge to a pole
 BRAKING = 8.0  # m/s^2, sizes the trigger box so that a car at the speed limit can still stop in it
+FARTHEST_HEAD = 20.0  # m from a stop line to lamps across the junction; further ones are too small for a camera
 
 
 def variation(sign_id: str, salt: str) -> float:
@@ -148,7 +149,7 @@ def _light_site(sign_id: str, stops: list[carla.Waypoint], roads: RoadFile, town
     rightmost = min(stops, key=right_edge_offset)
     housing = (0, 1, 2, 0)[int(variation(sign_id, "housing") * 3.999)]
     exit_point = straight_exit(rightmost) if housing != 1 and variation(sign_id, "side") < 0.4 else None
-    if exit_point is not None:
+    if exit_point is not None and _distance(rightmost, exit_point) < FARTHEST_HEAD:
         foot = _pole_foot(exit_point, 1.0)
         foot.yaw = rightmost.transform.rotation.yaw
     else:
@@ -180,6 +181,10 @@ def _light_site(sign_id: str, stops: list[carla.Waypoint], roads: RoadFile, town
         trigger=_trigger(pose, lines, max(3.0, min(length, room)), across_is_x=True),
         housing=housing,
     )
+
+
+def _distance(first: carla.Waypoint, second: carla.Waypoint) -> float:
+    return first.transform.location.distance(second.transform.location)
 
 
 def _lane_room(stop: carla.Waypoint, most: float = 14.0) -> float:
