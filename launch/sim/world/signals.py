@@ -34,7 +34,7 @@ TRAFFIC_LIGHT, STOP_SIGN, YIELD_SIGN = "1000001", "206", "205"
 SETBACK_SEARCH = 15.0  # m before the junction in which a painted line belongs to it
 KERB_CLEARANCE = 0.7  # m from the carriageway's edge to a pole
 BRAKING = 8.0  # m/s^2, sizes the trigger box so that a car at the speed limit can still stop in it
-FARTHEST_HEAD = 20.0  # m from a stop line to lamps across the junction; further ones are too small for a camera
+FARTHEST_HEAD = 27.0  # m from a stop line to lamps across the junction; further ones are too small for a camera
 
 
 def variation(sign_id: str, salt: str) -> float:
