@@ -18,7 +18,7 @@ from linkvla.launch.sim.physics.specs import MKZ, VehicleSpec
 SUBSTEP = 0.005  # s
 BLOCK = 0.05  # s, the time step of the polynomials
 WHEEL_RATE = 2.5  # rad/s of effective wheel angle
-GRIP = 7.5  # m/s^2 of lateral acceleration
+GRIP = 14.0  # m/s^2 of lateral acceleration; CARLA's tyres are as sticky (friction 3.5), and its traffic relies on it
 SLIDE_FRICTION = 6.0  # m/s^2 against sideways motion after an impact
 SPIN_FRICTION = 3.0  # rad/s^2
 COAST_THROTTLE = 0.3  # below it the throttle polynomial does not hold
