@@ -1,3 +1,5 @@
+"""The log grid: round trips, soft labels, sub-cell decoding, borders."""
+
 import pytest
 import torch
 from hypothesis import given

@@ -1,3 +1,5 @@
+"""Two-pass decoding against one forward, padding, and what sees what."""
+
 import numpy as np
 import pytest
 import torch

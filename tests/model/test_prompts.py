@@ -1,3 +1,5 @@
+"""Prompts, their tokens, and the tensors made of them."""
+
 import numpy as np
 import pytest
 from hypothesis import given

@@ -1,3 +1,5 @@
+"""Recordings on disk, and the view that recording and driving share."""
+
 import numpy as np
 import pytest
 
