@@ -17,15 +17,16 @@ if TYPE_CHECKING:
 
 GROUND = (34, 40, 38)
 ROAD = (78, 82, 88)
-JUNCTION = (88, 92, 98)
+LANE_LINE = (104, 108, 112)
 EDGE = (150, 152, 150)
 ROUTE = (205, 175, 70)
 EGO = (245, 245, 245)
 CAR = (235, 120, 90)
 WALKER = (250, 210, 90)
+LIGHT_COLOURS = {"red": (240, 64, 56), "yellow": (245, 195, 60), "green": (64, 220, 120)}
 
 WAYPOINT_SPACING = 2.0  # m between lane samples
-MARGIN = 60.0  # m of town beyond the route's bounding box
+MARGIN = 90.0  # m of town beyond the route's bounding box
 MAX_SIDE = 5000  # px of the town picture; longer routes get a coarser one
 
 
@@ -55,8 +56,9 @@ class BirdsEye:
         self._town = np.full((height, width, 3), GROUND, dtype=np.uint8)
         if carla_map is not None:
             self._paint_roads(_lanes_inside(carla_map, low, high))
-        line = np.round((route - low) * self._town_scale * 16).astype(np.int32)
-        cv2.polylines(self._town, [line], False, ROUTE, max(2, round(self._town_scale * 0.6)), cv2.LINE_AA, 4)
+        cv2.polylines(
+            self._town, [self._town_pixels(route)], False, ROUTE, max(2, round(self._town_scale * 0.6)), cv2.LINE_AA, 4
+        )
 
     def draw(self, view: DriveView) -> np.ndarray:
         """The inset, (height, width, 3) uint8 RGB."""
@@ -72,6 +74,9 @@ class BirdsEye:
             self._town, matrix, self._size, flags=cv2.INTER_AREA, borderMode=cv2.BORDER_CONSTANT,
             borderValue=GROUND,
         )  # fmt: skip
+        for x_light, y_light, state in view.lights:
+            u, v = np.round((turn @ np.array([x_light, y_light]) + shift) * 16).astype(int)
+            cv2.circle(inset, (int(u), int(v)), 3 * 16, LIGHT_COLOURS[state], cv2.FILLED, cv2.LINE_AA, 4)
         for other in view.others:
             _draw_box(inset, _corners(other) @ turn.T + shift, WALKER if other.walker else CAR)
         self._draw_plan(inset, view)
@@ -94,11 +99,21 @@ class BirdsEye:
 
     def _paint_roads(self, lanes: Sequence[_LaneSample]) -> None:
         # Two passes: a slightly wider one in the edge colour leaves a thin kerb around the union of all lanes.
-        for extra, base, crossing in ((0.25, EDGE, EDGE), (0.0, ROAD, JUNCTION)):
-            for x, y, yaw, width, in_junction in lanes:
+        for extra, colour in ((0.25, EDGE), (0.0, ROAD)):
+            for x, y, yaw, width, _ in lanes:
                 box = _corners(OtherActor(x, y, yaw, WAYPOINT_SPACING * 0.62 + extra, width / 2.0 + extra))
-                pixels = np.round((box - self._origin) * self._town_scale * 16).astype(np.int32)
-                cv2.fillConvexPoly(self._town, pixels, crossing if in_junction else base, cv2.LINE_AA, 4)
+                cv2.fillConvexPoly(self._town, self._town_pixels(box), colour, cv2.LINE_AA, 4)
+        for x, y, yaw, width, in_junction in lanes:
+            if not in_junction:
+                front_left, front_right, back_right, back_left = _corners(
+                    OtherActor(x, y, yaw, WAYPOINT_SPACING * 0.5, width / 2.0 - 0.1)
+                )
+                for side in ((front_left, back_left), (front_right, back_right)):
+                    line = self._town_pixels(np.stack(side))
+                    cv2.polylines(self._town, [line], False, LANE_LINE, 1, cv2.LINE_AA, 4)
+
+    def _town_pixels(self, points: np.ndarray) -> np.ndarray:
+        return np.round((points - self._origin) * self._town_scale * 16).astype(np.int32)
 
 
 _LaneSample = tuple[float, float, float, float, bool]  # x, y, yaw (rad), width, in a junction
@@ -111,7 +126,7 @@ def _lanes_inside(carla_map: carla.Map, low: np.ndarray, high: np.ndarray) -> li
         if low[0] <= location.x <= high[0] and low[1] <= location.y <= high[1]:
             yaw = math.radians(waypoint.transform.rotation.yaw)
             samples.append((location.x, location.y, yaw, waypoint.lane_width, waypoint.is_junction))
-    return sorted(samples, key=lambda sample: sample[4])  # junctions last: they lie over the ends of the lanes
+    return samples
 
 
 def _corners(box: OtherActor) -> np.ndarray:

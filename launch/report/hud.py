@@ -5,6 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from linkvla.launch.report.birdeye import LIGHT_COLOURS
 from linkvla.launch.report.view import DriveView
 
 HEIGHT = 104  # px
@@ -16,7 +17,6 @@ THROTTLE = (64, 220, 120)
 BRAKE = (240, 84, 74)
 STEER = (70, 150, 255)
 ROUTE = (205, 175, 70)
-LIGHTS = {"red": (240, 64, 56), "yellow": (245, 195, 60), "green": (64, 220, 120)}
 
 
 def draw_hud(view: DriveView, width: int) -> np.ndarray:
@@ -59,7 +59,7 @@ def draw_text(
 
 
 def _draw_light(strip: np.ndarray, light: str | None) -> None:
-    colour = LIGHTS.get(light or "")
+    colour = LIGHT_COLOURS.get(light or "")
     if colour is None:
         draw_text(strip, "no light ahead", (124, 72), 17, FAINT)
         return

@@ -12,6 +12,8 @@ from rich.table import Table
 if TYPE_CHECKING:
     from linkvla.launch.evaluation.records import RouteRecord
 
+SPEED_NOTES = "min_speed_infractions"
+
 TEXT_WIDTH = 110  # columns of table.txt
 
 
@@ -32,7 +34,12 @@ def drive_table(record: RouteRecord, facts: Sequence[tuple[str, str]] = ()) -> T
     table.add_row("infraction penalty", f"{record.score_penalty:.3f}")
     table.add_row("driving score", f"{record.score_composed:.2f}")
     table.add_section()
-    messages = [(kind, message) for kind, events in record.infractions.items() for message in events]
+    messages = [
+        (kind, message)
+        for kind, events in record.infractions.items()
+        if kind != SPEED_NOTES  # a stretch-by-stretch comparison with the traffic, which costs no score
+        for message in events
+    ]
     if not messages:
         table.add_row("infractions", "none")
     for kind, message in messages:

@@ -64,4 +64,5 @@ class DriveView:
     path_in_ego: np.ndarray | None = None  # (N, 2) metres
     speed_waypoints_in_ego: np.ndarray | None = None  # (M, 2) metres
     others: Sequence[OtherActor] = ()
+    lights: Sequence[tuple[float, float, str]] = ()  # stop points: x, y in metres, world; "red", "yellow", "green"
     light: str | None = None  # "red", "yellow", "green": the light that the ego stands before or drives up to
