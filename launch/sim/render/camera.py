@@ -10,7 +10,7 @@ import numpy as np
 from linkvla.launch.sim.render.atmosphere import Atmosphere, atmosphere, cloud_dome, noise_table
 from linkvla.launch.sim.render.rasteriser import NEAR, draw_cells, draw_instances, light_triangles
 from linkvla.launch.sim.render.scene import TownScene
-from linkvla.launch.sim.render.shading import shade
+from linkvla.launch.sim.render.shading import shade, shade_sky
 from linkvla.launch.sim.render.snapshot import SceneSnapshot
 from linkvla.launch.sim.render.templates import TemplateBank
 from linkvla.launch.sim.world.pose import Pose
@@ -103,10 +103,15 @@ class CameraRenderer:
         )  # fmt: skip
         rgb = np.empty((rows, camera.width, 3), np.uint8)
         material = np.empty((rows, camera.width), np.uint8)
+        night = np.float32(air.night)
         shade(
             inverse_depth, triangle, self._lit, self._material, self._look, self._normal, to_world, eye, lens,
-            self._inverse_length(camera), noise_table(), cloud_dome(), air.sky, air.cloud, air.haze, air.gain, air.veil,
-            air.light[2], np.float32(air.wet), np.float32(air.puddle), np.float32(air.night), rgb, material,
+            noise_table(), air.haze, air.gain, air.veil, np.float32(air.wet), np.float32(air.puddle), night, rgb,
+            material,
+        )  # fmt: skip
+        shade_sky(
+            triangle, to_world, lens, self._inverse_length(camera), cloud_dome(), air.sky, air.cloud, air.haze,
+            air.light[2], night, rgb, material,
         )  # fmt: skip
         return Frame(rgb, material, inverse_depth.copy())
 

@@ -37,8 +37,9 @@ def _wheel(builder: MeshBuilder, x: float, y: float, radius: float, width: float
     half = np.array([0.0, width / 2, 0.0])
     builder.solid(side - half, side + half, Material.WHEEL, Look.PLAIN, _RUBBER)
     hub = (side - (x, y, radius)) * 0.55 + (x, y, radius)
-    hub_half = half * 1.06
-    builder.solid(hub - hub_half, hub + hub_half, Material.WHEEL, Look.PLAIN, (0.42, 0.43, 0.44))
+    for face in (1.04, -1.04):
+        ring = hub + half * face
+        builder.polygon(ring[:: -1 if face > 0 else 1], Material.WHEEL, Look.PLAIN, (0.42, 0.43, 0.44))
 
 
 def _lamp(
