@@ -14,8 +14,9 @@ from linkvla.agent.navigation.dense_route import DenseRoute
 _BESIDE = 1.9  # m between a lane's stop point and the route
 _SAME_WAY = math.radians(45.0)
 _WATCHED = 70.0  # m ahead
-_YELLOW_DECELERATION = 4.0  # m/s^2; a yellow light that needs harder braking is driven through
-_SIGN_TO_JUNCTION = 20.0  # m from a stop sign's area to the junction that it guards
+_EASY_DECELERATION, _HARD_DECELERATION = 4.0, 6.5  # m/s^2, at a light that turns yellow
+_YELLOW_TIME = 2.6  # s, in which the junction must be entered wholly
+_LINE_TO_ENTRY = 10.0  # m from the front bumper at the line to the rear bumper past the junction's entry
 _SIGN_REACH = 3.5  # m between the front bumper and the line that count as having stopped at it
 _STANDING = 0.1  # m/s
 _SIGN_WAIT = 22  # ticks of 0.05 s
@@ -76,30 +77,33 @@ class RouteSignals:
             return False
         state = stop.light.state
         if state == carla.TrafficLightState.Yellow and not stop.committed:
-            stop.committed = speed > 0.5 and speed * speed > 2.0 * _YELLOW_DECELERATION * max(gap, 0.1)
+            needed = speed * speed / (2.0 * max(gap, 0.1))
+            in_time = gap + _LINE_TO_ENTRY < _YELLOW_TIME * speed
+            stop.committed = needed > _HARD_DECELERATION or (needed > _EASY_DECELERATION and in_time)
         elif state not in (carla.TrafficLightState.Red, carla.TrafficLightState.Yellow):
             stop.committed = False
         return state in (carla.TrafficLightState.Red, carla.TrafficLightState.Yellow) and not stop.committed
 
     def _light_arcs(self, light: carla.TrafficLight) -> list[float]:
-        """Places where the route crosses the stop points of a light."""
+        """Lines of a light that the route crosses: the far ends of its area, and never inside the junction."""
         arcs: list[float] = []
-        for waypoint in light.get_stop_waypoints():
+        for waypoint in light.get_stop_waypoints():  # in the middle of the area, one per lane
             pose = waypoint.transform
             arcs += self._crossings(pose.location, math.radians(pose.rotation.yaw), _BESIDE)
-        return sorted({round(arc, 1) for arc in arcs})
+        half_length = light.trigger_volume.extent.y
+        return sorted({round(min(arc + half_length, self._entry(arc)), 1) for arc in arcs})
 
     def _sign_arcs(self, sign: carla.Actor) -> list[float]:
-        """Junction entries that a stop sign guards on this route."""
+        """Lines of a stop sign that the route crosses, as for lights."""
         pose, area = sign.get_transform(), sign.trigger_volume
-        centre = pose.transform(area.location)
-        reach = max(_BESIDE, min(area.extent.x, area.extent.y))
-        arcs = []
-        for arc in self._crossings(centre, None, reach):
-            ahead = np.flatnonzero(self._route.is_junction & (self._route.arc >= arc - 3.0))
-            entry = float(self._route.arc[ahead[0]]) if len(ahead) else math.inf
-            arcs.append(entry if entry - arc < _SIGN_TO_JUNCTION else arc)
-        return arcs
+        half_length = min(area.extent.x, area.extent.y)
+        found = self._crossings(pose.transform(area.location), None, max(_BESIDE, half_length))
+        return [min(arc + half_length, self._entry(arc)) for arc in found]
+
+    def _entry(self, arc: float) -> float:
+        """Where the route enters its next junction, m; infinite where it does not."""
+        ahead = np.flatnonzero(self._route.is_junction & (self._route.arc >= arc - 3.0))
+        return float(self._route.arc[ahead[0]]) if len(ahead) else math.inf
 
     def _crossings(self, place: carla.Location, yaw: float | None, reach: float) -> list[float]:
         """Arcs where the route passes within ``reach`` metres of a place, in direction ``yaw`` (rad) where given."""

@@ -69,10 +69,12 @@ def test_a_walker_stepping_out_is_yielded_to():
     assert len(seen.leaders() + seen.crossing(EGO_ARCS)) == 1
 
 
-def light(state, x=80.0):
+def light(state, x=76.0):
     pose = carla.Transform(carla.Location(x, 0.1, 0.0), carla.Rotation(yaw=1.0))
     stop = SimpleNamespace(transform=pose)
-    return SimpleNamespace(type_id="traffic.traffic_light", state=state, get_stop_waypoints=lambda: [stop])
+    area = SimpleNamespace(extent=carla.Vector3D(1.5, 4.0, 1.0))
+    lanes = {"get_stop_waypoints": lambda: [stop], "trigger_volume": area}
+    return SimpleNamespace(type_id="traffic.traffic_light", state=state, **lanes)
 
 
 def sign(x, y):
@@ -103,20 +105,24 @@ def test_a_late_yellow_is_driven_through_and_stays_so():
     assert watched.stop_arcs(73.0, 8.0) == []
 
 
+def test_a_line_is_never_inside_the_junction():
+    assert signals(light(carla.TrafficLightState.Red, 99.0)).stop_arcs(60.0, 8.0) == [101.0]
+
+
 def test_a_light_of_another_road_does_not_hold():
     lamp = light(carla.TrafficLightState.Red)
-    other = carla.Transform(carla.Location(80.0, 4.0, 0.0), carla.Rotation(yaw=180.0))
+    other = carla.Transform(carla.Location(76.0, 4.0, 0.0), carla.Rotation(yaw=180.0))
     lamp.get_stop_waypoints = lambda: [SimpleNamespace(transform=other)]
     assert signals(lamp).stop_arcs(50.0, 8.0) == []
 
 
-def test_a_stop_sign_holds_at_the_junction_until_stood_at():
+def test_a_stop_sign_holds_until_stood_at():
     watched = signals(sign(94.0, 0.5), sign(94.0, 8.0))
-    assert watched.stop_arcs(50.0, 8.0) == [101.0]
-    assert watched.stop_arcs(96.5, 2.0) == [101.0]
+    assert watched.stop_arcs(50.0, 8.0) == [95.5]
+    assert watched.stop_arcs(91.0, 2.0) == [95.5]
     for _ in range(22):
-        watched.stop_arcs(96.5, 0.0)
-    assert watched.stop_arcs(96.5, 0.0) == []
+        watched.stop_arcs(91.0, 0.0)
+    assert watched.stop_arcs(91.0, 0.0) == []
 
 
 def test_the_expert_needs_a_world():
