@@ -17,7 +17,7 @@ from linkvla.agent.control.plan_follower import PlanFollower
 from linkvla.launch.collection.frames import Photographer, observe, record
 from linkvla.launch.collection.sampler import Sampler, set_light
 from linkvla.launch.collection.situation import RoadUser, Situation
-from linkvla.launch.sim.physics.vehicle import step_kinematic
+from linkvla.launch.sim.physics.vehicle import next_wheel, step_kinematic
 from linkvla.launch.sim.world.town import LightState
 from linkvla.model.data.recording import Record, Tag
 from linkvla.model.interface.types import Observation, Plan
@@ -39,7 +39,7 @@ class _Episode:
     follower: PlanFollower
     next_switch: float  # s, when the ego's light changes
     cruise: list[float]  # m/s each road user wants to drive
-    control: tuple[float, float, float] = (0.0, 0.0, 1.0)
+    wheel: float = 0.0  # rad, angle of the front wheels
     time: float = 0.0
     still: float = 0.0
 
@@ -55,8 +55,7 @@ def rollouts(
         observations = []
         for episode in running:
             frame = photographer.take(episode.situation)
-            # The renderer draws the next picture into the same buffers.
-            observations.append(observe(episode.situation, frame.rgb.copy(), rng))
+            observations.append(observe(episode.situation, frame.rgb, rng))
             if decision % keep_every == 0:
                 yield record(episode.situation, photographer, frame, rng, Tag.ON_POLICY)
         for k, plan in enumerate(policy([e.situation for e in running], observations)):
@@ -78,11 +77,11 @@ def _advance(episode: _Episode, plan: Plan, rng: random.Random) -> None:
     """Two physics ticks under the plan's control, then the rest of the world."""
     situation, ego = episode.situation, episode.situation.ego
     for _ in range(_TICKS_PER_DECISION):
-        episode.control = episode.follower.step(plan, ego.speed)
-        throttle, steer, brake = episode.control
+        throttle, steer, brake = episode.follower.step(plan, ego.speed)
         ego.x, ego.y, ego.yaw, ego.speed = step_kinematic(
-            ego.x, ego.y, ego.yaw, ego.speed, throttle, steer, brake, _TICK
+            ego.x, ego.y, ego.yaw, ego.speed, throttle, steer, brake, _TICK, wheel_rad=episode.wheel
         )
+        episode.wheel = next_wheel(episode.wheel, steer, _TICK)
     ego.arc = situation.planner.project(ego.x, ego.y, ego.arc)
     seconds = _TICKS_PER_DECISION * _TICK
     episode.time += seconds
