@@ -16,27 +16,10 @@ OPTIONS = {"cache": True, "nogil": True, "fastmath": False, "error_model": "nump
 
 
 @numba.njit(**OPTIONS)
-def draw_triangle(x0, y0, z0, x1, y1, z1, x2, y2, z2, number, lens, far, inverse_depth, triangle, px, py):
-    """Draw one triangle given in the camera frame; ``lens`` = (focal length in px, centre column, centre row)."""
+def project(x0, y0, z0, x1, y1, z1, x2, y2, z2, lens, px, py):
+    """Corners of a triangle in the picture, clipped at the near plane, into px and py; returns their number."""
     near = np.float32(NEAR)
-    if x0 < near and x1 < near and x2 < near:
-        return
-    if x0 > far and x1 > far and x2 > far:
-        return
-    # Triangles are one-sided: skip those seen from behind.
-    ux, uy, uz = x1 - x0, y1 - y0, z1 - z0
-    vx, vy, vz = x2 - x0, y2 - y0, z2 - z0
-    nx, ny, nz = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
-    d = nx * x0 + ny * y0 + nz * z0
-    if d > np.float32(-1e-9):
-        return
     f, cx, cy = lens[0], lens[1], lens[2]
-    kx, ky = cx / f, cy / f
-    if (y0 > kx * x0 and y1 > kx * x1 and y2 > kx * x2) or (y0 < -kx * x0 and y1 < -kx * x1 and y2 < -kx * x2):
-        return
-    if (z0 > ky * x0 and z1 > ky * x1 and z2 > ky * x2) or (z0 < -ky * x0 and z1 < -ky * x1 and z2 < -ky * x2):
-        return
-    rows, columns = inverse_depth.shape
     n = 0
     if x0 >= near and x1 >= near and x2 >= near:
         px[0], py[0] = cx + f * y0 / x0, cy - f * z0 / x0
@@ -58,6 +41,32 @@ def draw_triangle(x0, y0, z0, x1, y1, z1, x2, y2, z2, number, lens, far, inverse
                 t = (near - ax) / (bx - ax)
                 px[n], py[n] = cx + f * (ay + t * (by - ay)) / near, cy - f * (az + t * (bz - az)) / near
                 n += 1
+    return n
+
+
+@numba.njit(**OPTIONS)
+def draw_triangle(x0, y0, z0, x1, y1, z1, x2, y2, z2, number, lens, far, inverse_depth, triangle, px, py):
+    """Draw one triangle given in the camera frame; ``lens`` = (focal length in px, centre column, centre row)."""
+    near = np.float32(NEAR)
+    if x0 < near and x1 < near and x2 < near:
+        return
+    if x0 > far and x1 > far and x2 > far:
+        return
+    # Triangles are one-sided: skip those seen from behind.
+    ux, uy, uz = x1 - x0, y1 - y0, z1 - z0
+    vx, vy, vz = x2 - x0, y2 - y0, z2 - z0
+    nx, ny, nz = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
+    d = nx * x0 + ny * y0 + nz * z0
+    if d > np.float32(-1e-9):
+        return
+    f, cx, cy = lens[0], lens[1], lens[2]
+    kx, ky = cx / f, cy / f
+    if (y0 > kx * x0 and y1 > kx * x1 and y2 > kx * x2) or (y0 < -kx * x0 and y1 < -kx * x1 and y2 < -kx * x2):
+        return
+    if (z0 > ky * x0 and z1 > ky * x1 and z2 > ky * x2) or (z0 < -ky * x0 and z1 < -ky * x1 and z2 < -ky * x2):
+        return
+    rows, columns = inverse_depth.shape
+    n = project(x0, y0, z0, x1, y1, z1, x2, y2, z2, lens, px, py)
     low, high = py[0], py[0]
     for e in range(1, n):
         low, high = min(low, py[e]), max(high, py[e])
