@@ -97,6 +97,7 @@ class SimServer:
                 gc.freeze()
                 server = await self._listen(simulation)
                 tasks += [loop.create_task(hub.accept(self._stream_socket)), loop.create_task(simulation.run_freely())]
+                tasks.append(loop.create_task(simulation.traffic_managers.watch()))
                 on_ready()
                 await self._until_first(tasks)
         finally:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 
+import msgpack
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from linkvla.launch.sim import server  # noqa: F401  (registers the methods)
 from linkvla.launch.sim.protocol.registry import METHODS
-from linkvla.launch.sim.protocol.rpc import Session, call, explain, wrap
+from linkvla.launch.sim.protocol.rpc import Session, call, explain, pack, wrap
 from linkvla.launch.sim.protocol.simulation import Simulation
 from linkvla.launch.sim.protocol.streams import StreamHub
+from linkvla.launch.sim.protocol.traffic_managers import TrafficManagers
 from linkvla.launch.sim.world.town_loader import load_town
 
 # The RPC methods of CARLA 0.9.16: session and map, actors, vehicles and walkers, lights and the rest.
@@ -135,3 +137,36 @@ def test_batch_answers_each_command_and_goes_on_after_a_bad_one(session):
     commands = [[[1, [999_999]]], [[77, [1]]], [[2, "nonsense"]], [[16, [5, True]]]]
     answer = ask(session, "apply_batch", commands, False)
     assert [entry[0][0] for entry in answer] == [0, 0, 0, 1]
+
+
+def test_a_silent_traffic_manager_is_noticed_and_nudged(session, monkeypatch):
+    monkeypatch.setattr("linkvla.launch.sim.protocol.traffic_managers.STALL_S", 0.0)
+    calls = []
+
+    async def manager(reader, writer):
+        unpacker = msgpack.Unpacker(raw=False)
+        while data := await reader.read(100):
+            unpacker.feed(data)
+            for _, number, name, arguments in unpacker:
+                calls.append((name, arguments))
+                writer.write(pack([1, number, None, None]))
+
+    async def scenario():
+        listener = await asyncio.start_server(manager, "127.0.0.1", 0)
+        port = listener.sockets[0].getsockname()[1]
+        managers = TrafficManagers()
+        managers.add("192.0.2.1", port, session)
+        managers.ticked(10)
+        assert managers.stalled() == []  # never heard of: perhaps not synchronous
+        managers.heard(session)
+        assert managers.stalled() == []
+        managers.ticked(11)
+        watching = asyncio.ensure_future(managers.watch())
+        while len(calls) < 2:
+            await asyncio.sleep(0.01)
+        watching.cancel()
+        assert managers.stalled() == []  # once per frame
+        listener.close()
+
+    asyncio.run(asyncio.wait_for(scenario(), 10.0))
+    assert calls == [("set_synchronous_mode", [False]), ("set_synchronous_mode", [True])]

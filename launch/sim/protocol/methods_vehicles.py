@@ -96,6 +96,8 @@ def set_light_mask(session: Session, actor_id: int, mask: int) -> None:
 
 @rpc("get_vehicle_light_states")
 def _get_light_states(session: Session) -> list[list[int]]:
+    """Traffic managers ask for this in every cycle."""
+    session.simulation.traffic_managers.heard(session)
     return [[a.id, a.light_mask] for a in session.simulation.world.actors.values() if isinstance(a, Vehicle)]
 
 

@@ -25,7 +25,6 @@ logger = logging.getLogger(__name__)
 REQUEST, REPLY = 0, 1
 MAX_MESSAGE_BYTES = 64 << 20  # the largest legitimate request is an OpenDRIVE text of a few megabytes
 MAX_ARRAY_LENGTH = 1 << 20
-SLOWEST_SHUTDOWN_S = 1.0
 
 
 def _plain(thing: Any) -> Any:
@@ -59,7 +58,7 @@ class Session:
 
     def __init__(self, simulation: Simulation, host: str = "127.0.0.1") -> None:
         self.simulation = simulation
-        self.host = host
+        self.host = host  # of the client
 
 
 class RpcConnection(asyncio.Protocol):
@@ -75,6 +74,7 @@ class RpcConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Called by asyncio."""
         self._transport = transport
+        self._session.host = transport.get_extra_info("peername")[0]
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._simulation.sessions.add(self._session)
 

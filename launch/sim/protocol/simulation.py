@@ -17,6 +17,7 @@ from linkvla.launch.sim.protocol.rpc import Session
 from linkvla.launch.sim.protocol.sensor_station import SensorStation
 from linkvla.launch.sim.protocol.settings import EpisodeSettings
 from linkvla.launch.sim.protocol.streams import StreamHub
+from linkvla.launch.sim.protocol.traffic_managers import TrafficManagers
 from linkvla.launch.sim.render.camera import Camera, CameraRenderer
 from linkvla.launch.sim.render.capture import capture
 from linkvla.launch.sim.render.scene import TownScene
@@ -46,9 +47,7 @@ class Simulation:
         self.settings = EpisodeSettings()
         self.episode_id = 1
         self.sessions: set[Session] = set()
-        self.traffic_managers: dict[
-            int, tuple[str, int, Session]
-        ] = {}  # port: address and the session that lives with it
+        self.traffic_managers = TrafficManagers()
         self.gravity = 9.81  # m/s^2, as clients set it for IMUs; stored only
         self.world_stream = hub.new_stream()
         self._directories = tuple(directories)
@@ -81,6 +80,8 @@ class Simulation:
             if self.settings.synchronous_mode:
                 await self.sensors.room()
             self._step()
+            if self.settings.synchronous_mode:
+                self.traffic_managers.ticked(self.frame)
             return self.frame
 
     def _step(self) -> None:
@@ -172,8 +173,7 @@ class Simulation:
     def close_session(self, session: Session) -> None:
         """A client is gone, and with it the traffic managers that ran inside its process."""
         self.sessions.discard(session)
-        for port in [port for port, entry in self.traffic_managers.items() if entry[2] is session]:
-            del self.traffic_managers[port]
+        self.traffic_managers.leave(session)
 
     def close(self) -> None:
         """Stop the threads."""
