@@ -1,0 +1,148 @@
+"""Teaching data: situations drawn at random, their labels, and the recordings made of them."""
+
+import math
+import random
+
+import numpy as np
+import pytest
+
+from linkvla.agent.navigation.road_graph import downsample
+from linkvla.agent.navigation.route_planner import RoutePlanner
+from linkvla.launch.collection import CollectSettings, collect
+from linkvla.launch.collection.frames import Photographer, record, weigh
+from linkvla.launch.collection.rollouts import rollouts
+from linkvla.launch.collection.sampler import Sampler, set_light
+from linkvla.launch.collection.stage import Stage
+from linkvla.launch.sim.world.town import LightState
+from linkvla.model.data.recording import AUXILIARY_CLASSES, Recording, Tag
+from linkvla.model.data.view import CameraRig
+from linkvla.model.interface.errors import ConfigurationError
+
+
+@pytest.fixture(scope="module")
+def stage():
+    return Stage.open("Aspen")
+
+
+@pytest.fixture
+def sampler(stage):
+    return Sampler(stage, random.Random(11))
+
+
+def end_of(plan):
+    """Distance of the last speed waypoint, m."""
+    return float(np.hypot(*plan.speed_waypoints_in_ego[-1]))
+
+
+def at_own_light(sampler):
+    """A situation with a light 5 to 25 m ahead, nobody in between, and the arc and index of that light."""
+    while True:
+        situation = sampler.draw()
+        situation.ahead = []
+        near = [(arc, site) for arc, site in situation.light_arcs if 5.0 < situation.gap_to(arc) < 25.0]
+        if near:
+            return situation, near[0][1]
+
+
+def test_the_same_seed_draws_the_same_situations(stage):
+    first, second = (Sampler(stage, random.Random(4)) for _ in range(2))
+    for _ in range(5):
+        a, b = first.draw(), second.draw()
+        assert a.ego == b.ego
+        assert np.array_equal(a.light_states, b.light_states)
+        assert [actor.pose for actor in a.snapshot().actors] == [actor.pose for actor in b.snapshot().actors]
+
+
+def test_red_holds_and_green_frees(sampler):
+    situation, site = at_own_light(sampler)
+    situation.ego.speed = 0.0
+    set_light(situation, site, LightState.RED)
+    held = end_of(situation.plan())
+    assert Tag.RED_LIGHT in situation.tag(situation.plan())
+    set_light(situation, site, LightState.GREEN)
+    assert end_of(situation.plan()) > held
+    assert Tag.RED_LIGHT not in situation.tag(situation.plan())
+
+
+def test_a_green_light_closes_the_rest_of_its_junction(sampler):
+    situation, site = at_own_light(sampler)
+    set_light(situation, site, LightState.GREEN)
+    sites = situation.stage.town.traffic_lights
+    for other, state in zip(sites, situation.light_states):
+        if other.junction_id == sites[site].junction_id:
+            same = other.controller == sites[site].controller
+            assert state == (LightState.GREEN if same else LightState.RED)
+
+
+def test_no_plan_runs_into_what_stands_ahead(sampler):
+    for _ in range(150):
+        situation = sampler.draw()
+        gaps = [u.rear_arc - situation.ego.arc - 2.45 for u in situation.ahead if u.speed == 0.0]
+        steps = np.diff(situation.plan().speed_waypoints_in_ego, axis=0, prepend=np.zeros((1, 2)))
+        if gaps and min(gaps) > 1.0:
+            assert np.hypot(*steps.T).sum() < min(gaps) + 0.3
+
+
+def test_guidance_is_what_the_agents_planner_says_after_driving_there(sampler):
+    for _ in range(10):
+        route = (situation := sampler.draw()).route
+        kept = downsample(route, 50.0)
+        planner = RoutePlanner(np.stack([route.x[kept], route.y[kept]], axis=1), route.command[kept])
+        for arc in np.arange(0.0, situation.ego.arc, 1.0):
+            planner.step(route.at(arc)[:2])
+        x, y, _, yaw, _ = route.at(situation.ego.arc)
+        driven = planner.step(np.array([x, y]))
+        drawn = situation.sparse_plan.guidance(situation.ego.arc, x, y, yaw)
+        if abs(drawn.distance_to_command - 7.5) < 1.5:
+            continue  # on the verge of passing the point, metres of rounding decide
+        assert (drawn.command, drawn.next_command) == (driven.command, driven.next_command)
+        assert drawn.distance_to_command == pytest.approx(driven.distance, abs=0.1)
+
+
+def test_a_record_shows_what_its_tag_says(sampler):
+    photographer, rng = Photographer(CameraRig()), random.Random(0)
+    situation, site = at_own_light(sampler)
+    set_light(situation, site, LightState.RED)
+    situation.bystanders = ()
+    row = record(situation, photographer, photographer.take(situation), rng)
+    assert row.view.shape == (128, 256, 3)
+    assert row.presence.shape == (16, 32, len(AUXILIARY_CLASSES))
+    assert row.presence[..., AUXILIARY_CLASSES.index("road")].sum() > 0
+    assert row.presence[..., AUXILIARY_CLASSES.index("red_lamp")].sum() > 0
+    assert np.all(np.isfinite(row.inverse_depth))
+    assert row.town == "Aspen"
+
+
+def test_stops_weigh_more_than_cruising(sampler):
+    situation, site = at_own_light(sampler)
+    situation.ego.speed = 0.0
+    set_light(situation, site, LightState.GREEN)
+    plan = situation.plan()
+    standing = type(plan)(plan.path_in_ego * 0.0, plan.speed_waypoints_in_ego * 0.0)
+    assert weigh(standing, 0.0) > weigh(plan, 3.0)
+
+
+def test_the_expert_stays_on_its_route_when_it_drives(stage):
+    sampler, photographer = Sampler(stage, random.Random(2)), Photographer(CameraRig())
+    drive = rollouts(sampler, photographer, lambda situations, _: [s.plan() for s in situations], 2, keep_every=5)
+    rows = [next(drive) for _ in range(24)]
+    assert all(row.tag & Tag.ON_POLICY for row in rows)
+    late = [abs(row.path_in_ego[3, 1]) for row in rows[16:]]
+    assert max(late) < 2.0
+    assert all(math.isfinite(row.speed) for row in rows)
+
+
+def test_collect_writes_recordings_that_open(tmp_path):
+    settings = CollectSettings(out=tmp_path / "rec", frames=6, towns=("Aspen",), workers=1, seed=3)
+    (part,) = collect(settings)
+    recording = Recording.open(part)
+    assert len(recording) == 6
+    assert recording.manifest["notes"]["policy"] == "random"
+    assert collect(settings) == [part]  # finished parts are kept, not recorded again
+
+
+def test_settings_that_cannot_work_are_refused(tmp_path):
+    with pytest.raises(ConfigurationError, match="at least one town"):
+        CollectSettings(out=tmp_path, towns=())
+    with pytest.raises(ConfigurationError, match="frame per worker"):
+        CollectSettings(out=tmp_path, frames=1, workers=2)
