@@ -32,11 +32,11 @@ def until(world: World, light, state: LightState, limit: float = 120.0) -> float
     return seconds
 
 
-def test_a_light_is_green_ten_seconds_then_yellow_three_then_red(world):
+def test_a_light_is_green_seven_seconds_then_yellow_three_then_red(world):
     light = world.lights[0]
     until(world, light, LightState.RED)
     until(world, light, LightState.GREEN)
-    assert until(world, light, LightState.YELLOW) == pytest.approx(10.0, abs=0.11)
+    assert until(world, light, LightState.YELLOW) == pytest.approx(7.0, abs=0.11)
     assert until(world, light, LightState.RED) == pytest.approx(3.0, abs=0.11)
 
 

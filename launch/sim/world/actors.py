@@ -98,7 +98,7 @@ class TrafficLight(Actor):
     site: TrafficLightSite | None = None
     site_index: int = 0  # in Town.traffic_lights
     state: LightState = LightState.RED
-    green_time: float = 10.0  # s
+    green_time: float = 7.0  # s; with four approaches in turn nobody waits more than 40 s
     yellow_time: float = 3.0  # s
     red_time: float = 2.0  # s, all-red after the yellow
     elapsed: float = 0.0  # s since the state began
