@@ -43,7 +43,7 @@ class BirdsEye:
     """
 
     def __init__(
-        self, carla_map: carla.Map | None, route: np.ndarray, size: tuple[int, int] = (232, 232), reach: float = 34.0
+        self, carla_map: carla.Map | None, route: np.ndarray, size: tuple[int, int], reach: float = 34.0
     ) -> None:
         route = np.asarray(route, dtype=np.float64)[:, :2]
         self._size = size
@@ -71,7 +71,7 @@ class BirdsEye:
         # Town picture -> inset, through the world: p = pixel / town_scale + origin
         matrix = np.concatenate([turn / self._town_scale, (turn @ self._origin + shift)[:, None]], axis=1)
         inset = cv2.warpAffine(
-            self._town, matrix, self._size, flags=cv2.INTER_AREA, borderMode=cv2.BORDER_CONSTANT,
+            self._town, matrix, self._size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT,
             borderValue=GROUND,
         )  # fmt: skip
         for x_light, y_light, state in view.lights:

@@ -24,7 +24,7 @@ def drive_table(record: RouteRecord, facts: Sequence[tuple[str, str]] = ()) -> T
         record: from the route runner.
         facts: further lines for the top, such as who drove.
     """
-    table = Table(title=f"{record.route_id.removeprefix('RouteScenario_')} in {record.town}", show_header=False)
+    table = Table(title=f"{record.route_id} in {record.town}", show_header=False)
     table.add_column(style="bold")
     table.add_column()
     for name, value in facts:

@@ -34,6 +34,7 @@ CODECS = (
 """Tried in this order. Browsers play the first; the second is everywhere."""
 
 INSET_MARGIN = 16  # px
+INSET_SIDE = 230  # px; less in small pictures
 
 
 class Composer:
@@ -47,7 +48,8 @@ class Composer:
 
     def __init__(self, camera: PinholeCamera, carla_map: carla.Map | None, route: np.ndarray) -> None:
         self._camera = camera
-        self._inset = BirdsEye(carla_map, route)
+        side = min(INSET_SIDE, int(0.45 * camera.height), int(0.45 * camera.width))
+        self._inset = BirdsEye(carla_map, route, (side, side))
         # An agent without a camera is shown from above.
         self._from_above = BirdsEye(carla_map, route, (camera.width, camera.height), reach=40.0)
 
@@ -99,6 +101,7 @@ class VideoWriter:
         self._part = path.with_name(f".{path.name}.part")
         self._queue: queue.Queue[DriveView | None] = queue.Queue(QUEUE_LENGTH)
         self._failure: BaseException | None = None
+        self._ended = False
         self._thread = threading.Thread(target=self._work, name="video", daemon=True)
         self._thread.start()
 
@@ -145,13 +148,19 @@ class VideoWriter:
             self._encode()
         except Exception as error:
             self._failure = error
-            while self._queue.get() is not None:  # keep taking, so that nobody waits for a full queue
-                pass
+            while not self._ended:  # keep taking, so that nobody waits for a full queue
+                self._next()
+
+    def _next(self) -> DriveView | None:
+        """The next view; None at the end."""
+        view = self._queue.get()
+        self._ended = view is None
+        return view
 
     def _encode(self) -> None:
         import av
 
-        view = self._queue.get()
+        view = self._next()
         if view is None:
             return
         picture = self._compose(view)
@@ -164,7 +173,7 @@ class VideoWriter:
                 container.mux(stream.encode(frame))
                 self.frames += 1
                 self.last_picture = picture
-                view = self._queue.get()
+                view = self._next()
                 if view is None:
                     break
                 picture = self._compose(view)
