@@ -56,11 +56,10 @@ class Simulation:
         self._clock = asyncio.Lock()
         self._builder = ThreadPoolExecutor(1, thread_name_prefix="scene")
         self._generated: str | None = None  # OpenDRIVE text that a client sent
-        self._enter(World(town, seed=seed))
+        self._enter(World(town, seed=seed), self._builder.submit(_build_scene, town, seed))
 
-    def _enter(self, world: World, scene: Future[TownScene] | None = None) -> None:
-        self.world = world
-        self.scene = scene or self._builder.submit(_build_scene, world.town, self._seed)
+    def _enter(self, world: World, scene: Future[TownScene]) -> None:
+        self.world, self.scene = world, scene
         self.sensors = SensorStation(world, self.scene, self.hub)
         self.pilots = AckermannPilots()
         self.physics_controls: dict[int, list] = {}  # as clients stored them, by vehicle id
@@ -140,6 +139,8 @@ class Simulation:
             reset_settings: go back to default settings.
         """
         town = await asyncio.get_running_loop().run_in_executor(None, self._find_town, name)
+        scene = self.scene if town is self.world.town else self._builder.submit(_build_scene, town, self._seed)
+        await asyncio.wrap_future(scene)  # a loaded town can be drawn at once
         async with self._clock:
             old = self.world
             self.sensors.close()
@@ -147,7 +148,7 @@ class Simulation:
             self.episode_id += 1
             if reset_settings:
                 self.settings = EpisodeSettings()
-            self._enter(fresh, self.scene if town is old.town else None)
+            self._enter(fresh, scene)
             self.hub.greet(self.world_stream, self._world_message())
 
     def _find_town(self, name: str) -> Town:

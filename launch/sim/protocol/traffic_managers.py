@@ -22,8 +22,8 @@ from linkvla.launch.sim.protocol.rpc import REQUEST, Session, pack
 
 logger = logging.getLogger(__name__)
 
-STALL_S = 1.0  # a manager starts within milliseconds of a tick
-_LOOK_EVERY_S = 0.25
+STALL_S = 0.5  # a manager starts within milliseconds of a tick
+_LOOK_EVERY_S = 0.1
 _NUDGE_TIMEOUT_S = 2.0
 
 
