@@ -38,7 +38,8 @@ class Sampler:
         """One situation."""
         route, arc = self._route()
         ego = self._ego(route, arc)
-        situation = Situation(self.stage, route, ego, self._lights(), looks.weather(self.rng))
+        weather, paint = looks.weather(self.rng), looks.paint(self.rng)
+        situation = Situation(self.stage, route, ego, self._lights(), weather, paint)
         self._set_own_light(situation)
         self._put_road_users(situation)
         situation.bystanders = self._bystanders(situation)

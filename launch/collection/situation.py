@@ -11,6 +11,7 @@ from linkvla.agent.expert.planner import EGO_HALF_LENGTH, ExpertPlanner, Leader
 from linkvla.agent.navigation.dense_route import DenseRoute
 from linkvla.launch.collection.navigation import SparsePlan
 from linkvla.launch.collection.stage import Stage
+from linkvla.launch.sim.physics.specs import MKZ
 from linkvla.launch.sim.render.snapshot import RenderActor, SceneSnapshot
 from linkvla.launch.sim.world.pose import Pose
 from linkvla.launch.sim.world.town import LightState
@@ -75,6 +76,7 @@ class Situation:
     ego: Ego
     light_states: np.ndarray  # (lights of the town,) uint8 LightState
     weather: Weather
+    paint: tuple[float, float, float]  # the ego's; its own roof is in the picture
     ahead: list[RoadUser] = field(default_factory=list)
     bystanders: tuple[RenderActor, ...] = ()
 
@@ -147,5 +149,6 @@ class Situation:
 
     def snapshot(self) -> SceneSnapshot:
         """For the renderer."""
-        actors = tuple(user.drawn(self.route) for user in self.ahead) + self.bystanders
+        ego = RenderActor("car", self.ego_pose(), MKZ.half_extent, self.paint)
+        actors = (ego, *(user.drawn(self.route) for user in self.ahead), *self.bystanders)
         return SceneSnapshot(actors, self.light_states, self.weather)
