@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import random
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
 
 import carla
 
@@ -67,7 +69,8 @@ class BackgroundTraffic:
         self._spawn(car_blueprints(world.get_blueprint_library()), places[:wanted], traffic_manager_port, choice)
 
     def _start_manager(self, port: int, seed: int) -> carla.TrafficManager:
-        manager = self._client.get_trafficmanager(port)
+        with _quiet():
+            manager = self._client.get_trafficmanager(port)
         manager.set_synchronous_mode(True)
         manager.set_random_device_seed(seed)
         manager.set_hybrid_physics_mode(False)
@@ -99,11 +102,25 @@ class BackgroundTraffic:
     def close(self) -> None:
         """Remove the cars; a dead simulator is not an error here."""
         ids, self.actor_ids = self.actor_ids, []
+        manager, self._manager = self._manager, None
         with contextlib.suppress(RuntimeError):
-            if ids:
-                port = self._manager.get_port()
-                self._client.apply_batch_sync([carla.command.SetAutopilot(i, False, port) for i in ids], False)
-                self._client.apply_batch_sync([carla.command.DestroyActor(i) for i in ids], False)
-        # The manager stays synchronous: on its own thread it would ask the simulator for cars that are gone, and the
-        # client ends the process when such a request fails there.
-        self._manager = None
+            # First the manager: on a thread of its own it asks the simulator for cars that it has seen, and the client
+            # ends the process when such a request fails. The next route gets a new one, with no memory of this route.
+            if manager is not None:
+                manager.shut_down()
+            self._client.apply_batch_sync([carla.command.DestroyActor(actor_id) for actor_id in ids], False)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Hide what the client's C++ side prints to standard output: a warning about a map cache that nobody can act on."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 1)
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+        os.close(nowhere)
