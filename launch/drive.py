@@ -15,6 +15,8 @@ from rich.console import Console
 from linkvla.model.interface.errors import ConfigurationError, RouteError
 
 if TYPE_CHECKING:
+    from linkvla.launch.carla_server.process import SimServer
+    from linkvla.launch.evaluation.evaluate_settings import EvaluateSettings
     from linkvla.launch.evaluation.records import RouteRecord
     from linkvla.launch.evaluation.route_file import RouteSpec
     from linkvla.launch.evaluation.tick_view import TickView
@@ -50,9 +52,16 @@ class DriveSettings:
         if self.out is not None and self.out.exists() and (not self.out.is_dir() or any(self.out.iterdir())):
             raise ConfigurationError(f"{self.out} exists and is not an empty folder; name a new one with --out")
 
+    @property
+    def driver(self) -> str:
+        """Who drives, for people."""
+        return self.checkpoint if self.agent == "linkvla" else self.agent
+
 
 def drive(settings: DriveSettings, console: Console | None = None) -> RouteRecord:
     """Drive and report. The results appear in their folder all at once, at the end; a failure leaves nothing.
+
+    One drive per process: the client's TrafficManager outlives its server and ends the process when it meets another.
 
     Returns:
         The route's record, also of a route that was not completed.
@@ -61,21 +70,22 @@ def drive(settings: DriveSettings, console: Console | None = None) -> RouteRecor
         LinkVLAError, CarlaServerError: bad input, or a simulator that does not start; before anything is written.
     """
     from linkvla.launch.carla_server.process import SimServer
+    from linkvla.launch.evaluation.evaluate import check_agent
 
     console = console or Console()
     route = _pick_route(settings)
-    make_agent = _agent_maker(settings, console)
+    with console.status(f"loading {settings.driver}"):
+        sensors = check_agent(_evaluation(settings))
     out = settings.out or Path("output") / f"drive-{datetime.now():%Y%m%d-%H%M%S}"
-    out.parent.mkdir(parents=True, exist_ok=True)
     part = out.with_name(f".{out.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     try:
         with ExitStack() as stack:
             with console.status(f"starting the simulator in {route.town}"):
                 server = stack.enter_context(SimServer(towns=settings.towns, town=route.town, seed=settings.seed))
-            part.mkdir()
-            record = _run(settings, route, server, make_agent, part, console)
-        _write_results(settings, record, part, console)
+            part.mkdir(parents=True)
+            record = _run(settings, route, server, part, console)
+        _write_results(settings, record, sensors, part, console)
         part.replace(out)
     except BaseException:
         shutil.rmtree(part, ignore_errors=True)
@@ -98,26 +108,16 @@ def _pick_route(settings: DriveSettings) -> RouteSpec:
     raise RouteError(f"{file} has no route {settings.route_id!r}; its routes are {known}")
 
 
-def _agent_config(settings: DriveSettings) -> str:
-    """As ``AgentSettings.parse`` reads it."""
-    if settings.agent == "expert":
-        return ""
-    return settings.checkpoint + (f";threads={settings.threads}" if settings.threads else "")
+def _evaluation(settings: DriveSettings) -> EvaluateSettings:
+    """A drive is an evaluation of one route: who drives is set up and checked in the same way."""
+    from linkvla.launch.evaluation.evaluate_settings import EvaluateSettings
 
-
-def _agent_maker(settings: DriveSettings, console: Console) -> Callable[[str, int], Any]:
-    """The agent's constructor. The network is loaded here, so that a damaged one is reported before anything starts."""
-    if settings.agent == "expert":
-        from linkvla.agent.expert.expert_agent import ExpertAgent
-
-        return ExpertAgent
-    from linkvla.agent.driving_agent import LinkVLAAgent, load_policy
-    from linkvla.agent.settings import AgentSettings
-
-    config = AgentSettings.parse(_agent_config(settings))
-    with console.status(f"loading {config.checkpoint}"):
-        load_policy(config.checkpoint, config.device, config.threads)
-    return LinkVLAAgent
+    return EvaluateSettings(
+        routes=settings.routes_file or HELD_OUT_ROUTES,
+        checkpoint=settings.checkpoint,
+        agent=settings.agent,
+        threads=settings.threads,
+    )
 
 
 class _Observer:
@@ -155,27 +155,22 @@ class _Observer:
         return VideoWriter(self._film, Composer(camera_of(self._sensors()), tick.carla_map, tick.route_points))
 
 
-def _run(
-    settings: DriveSettings, route: RouteSpec, server: Any, make_agent: Callable, folder: Path, console: Console
-) -> RouteRecord:
+def _run(settings: DriveSettings, route: RouteSpec, server: SimServer, folder: Path, console: Console) -> RouteRecord:
     from linkvla.launch.evaluation.route_runner import run_route
     from linkvla.launch.evaluation.run_settings import RunSettings
+    from linkvla.launch.evaluation.worker import agent_maker
     from linkvla.launch.report.progress import DriveProgress
 
+    make_agent = agent_maker(settings.agent)
     agents: list[Any] = []
 
     def make_and_keep(host: str, port: int) -> Any:
         agents.append(make_agent(host, port))
         return agents[-1]
 
-    run_settings = RunSettings(
-        seed=settings.seed,
-        traffic=settings.traffic,
-        agent_config=_agent_config(settings),
-        track="MAP" if settings.agent == "expert" else "SENSORS",
-    )
-    driver = settings.checkpoint if settings.agent == "linkvla" else settings.agent
-    console.print(f"Driving route [bold]{route.id}[/bold] in {route.town} with [bold]{driver}[/bold]")
+    config = _evaluation(settings).agent_config
+    run_settings = RunSettings(seed=settings.seed, traffic=settings.traffic, agent_config=config)
+    console.print(f"Driving route [bold]{route.id}[/bold] in {route.town} with [bold]{settings.driver}[/bold]")
     with DriveProgress(console) as progress:
         film = folder / "drive.mp4" if settings.video else None
         observer = _Observer(progress.update, film, lambda: agents[-1].sensors())
@@ -188,14 +183,15 @@ def _run(
     return record
 
 
-def _write_results(settings: DriveSettings, record: RouteRecord, folder: Path, console: Console) -> None:
+def _write_results(
+    settings: DriveSettings, record: RouteRecord, sensors: list[str], folder: Path, console: Console
+) -> None:
     from importlib.metadata import version
 
     from linkvla.launch.evaluation.results import results_document, write_json
     from linkvla.launch.report.tables import as_text, drive_table
 
-    driver = settings.checkpoint if settings.agent == "linkvla" else settings.agent
-    document = results_document([record], total=1)
+    document = results_document([record], 1, sensors)
     document["linkvla"] = {
         "version": version("linkvla"),
         "agent": settings.agent,
@@ -206,7 +202,7 @@ def _write_results(settings: DriveSettings, record: RouteRecord, folder: Path, c
         "error": record.error,
     }
     write_json(folder / "result.json", document)
-    table = drive_table(record, facts=(("driver", driver), ("simulator", "linkvla sim")))
+    table = drive_table(record, facts=(("driver", settings.driver), ("simulator", "linkvla sim")))
     (folder / "table.txt").write_text(as_text(table), encoding="utf-8")
     console.print(table)
     if record.error:

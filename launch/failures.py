@@ -21,6 +21,8 @@ def user_message(error: BaseException) -> str | None:
 
     if isinstance(error, (LinkVLAError, CarlaServerError, SimError)):
         return " ".join(str(error).split())
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}; check the path, its permissions and the space on the disk"
     if isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith("linkvla"):
         return f"the package {error.name!r} is missing; `linkvla doctor` shows what is there and what to do"
     return None

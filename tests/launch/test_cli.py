@@ -67,6 +67,11 @@ def test_a_defect_keeps_its_traceback():
         failures.report(ZeroDivisionError("division by zero"))
 
 
+def test_a_folder_that_cannot_be_written_is_named():
+    message = failures.user_message(PermissionError(13, "Permission denied", "/data/out"))
+    assert message.startswith("/data/out: Permission denied")
+
+
 def test_a_missing_package_is_named():
     message = failures.user_message(ModuleNotFoundError("No module named 'torch'", name="torch"))
     assert "'torch'" in message and "doctor" in message
