@@ -93,8 +93,8 @@ def check_agent(settings: EvaluateSettings) -> list[str]:
     from linkvla.agent.settings import AgentSettings
 
     agent = AgentSettings.parse(settings.agent_config)
-    policy = load_policy(agent.checkpoint, agent.device, agent.threads)
-    return [spec["type"] for spec in sensor_specs(policy.camera)]
+    camera = load_policy(agent.checkpoint, agent.device, agent.threads).camera
+    return [spec["type"] for spec in sensor_specs(camera)]
 
 
 def _write(

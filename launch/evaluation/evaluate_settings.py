@@ -116,11 +116,9 @@ def by_town(jobs: list[Job]) -> list[Job]:
 
 
 def _weights_digest(checkpoint: str) -> str:
-    folder = Path(checkpoint)
-    if not folder.is_dir():
-        import linkvla.checkpoints
+    from linkvla.checkpoints.registry import locate
 
-        folder = Path(linkvla.checkpoints.__file__).parent / checkpoint
+    folder = locate(checkpoint)
     digest = hashlib.sha256()
     for path in sorted(folder.glob("*.safetensors")):
         digest.update(path.read_bytes())

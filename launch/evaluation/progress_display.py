@@ -82,4 +82,4 @@ class ProgressDisplay:
 
 
 def _short(route_id: str) -> str:
-    return route_id.removeprefix("RouteScenario_")
+    return route_id.removeprefix("RouteScenario_").removesuffix("_rep0")

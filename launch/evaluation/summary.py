@@ -73,31 +73,35 @@ def events_text(record: RouteRecord) -> str:
     return ", ".join(name if count == 1 else f"{name} x{count}" for name, count in counts if count)
 
 
+HEADINGS = ("route", "town", "status", "done %", "penalty", "score", "infractions", "time s", "x real")
+_NUMBERS = ("done %", "penalty", "score", "time s", "x real")
+
+
 def rows(summary: EvaluationSummary) -> list[list[str]]:
-    """Cells of the table: one row per route, then the means."""
-    table = [_row(record) for record in summary.records]
+    """Cells of the table under ``HEADINGS``: one row per route, then the means.
+
+    ``score`` is the driving score, ``x real`` the speed of the closed loop as a multiple of real time.
+    """
     clean = sum(record.success for record in summary.records)
-    table.append(
-        [
-            f"mean of {summary.total}",
-            "",
-            f"{summary.completed:.0f} % completed",
-            f"{summary.route_completion:.1f}",
-            f"{summary.infraction_penalty:.3f}",
-            f"{summary.driving_score:.2f}",
-            f"{clean} of {summary.total} without infraction",
-            f"{sum(record.duration_game for record in summary.records):.0f}",
-            f"{summary.real_time_ratio:.2f}",
-        ]
-    )
-    return table
+    means = [
+        f"all {summary.total}",
+        "",
+        f"{summary.completed:.0f} % completed",
+        f"{summary.route_completion:.1f}",
+        f"{summary.infraction_penalty:.3f}",
+        f"{summary.driving_score:.2f}",
+        f"none in {clean}",
+        f"{sum(record.duration_game for record in summary.records):.0f}",
+        f"{summary.real_time_ratio:.2f}",
+    ]
+    return [*map(_row, summary.records), means]
 
 
 def _row(record: RouteRecord) -> list[str]:
     return [
-        record.route_id.removeprefix("RouteScenario_"),
+        record.route_id.removeprefix("RouteScenario_").removesuffix("_rep0"),
         record.town,
-        record.status,
+        record.status.removeprefix("Failed - "),
         f"{record.score_route:.1f}",
         f"{record.score_penalty:.3f}",
         f"{record.score_composed:.2f}",
@@ -107,26 +111,14 @@ def _row(record: RouteRecord) -> list[str]:
     ]
 
 
-HEADINGS = (
-    "route",
-    "town",
-    "status",
-    "completion %",
-    "penalty",
-    "driving score",
-    "infractions",
-    "time s",
-    "x real time",
-)
-
-
 def rich_table(summary: EvaluationSummary, title: str = "") -> Table:
     """The table for the terminal."""
     from rich.table import Table
 
     table = Table(title=title or None, header_style="bold")
-    for index, heading in enumerate(HEADINGS):
-        table.add_column(heading, justify="right" if index in (3, 4, 5, 7, 8) else "left")
+    for heading in HEADINGS:
+        number = heading in _NUMBERS
+        table.add_column(heading, justify="right" if number else "left", no_wrap=number)
     *routes, mean = rows(summary)
     for record, row in zip(summary.records, routes):
         table.add_row(*row, style=None if record.success else ("yellow" if record.score_route >= 100.0 else "red"))

@@ -113,14 +113,14 @@ class BackgroundTraffic:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Hide what the client's C++ side prints to standard output: a warning about a map cache that nobody can act on."""
-    sys.stdout.flush()
-    kept = os.dup(1)
+    """Hide a warning of the client's C++ side about a map cache, which nobody can act on."""
+    sys.stderr.flush()
+    kept = os.dup(2)
     nowhere = os.open(os.devnull, os.O_WRONLY)
     try:
-        os.dup2(nowhere, 1)
+        os.dup2(nowhere, 2)
         yield
     finally:
-        os.dup2(kept, 1)
+        os.dup2(kept, 2)
         os.close(kept)
         os.close(nowhere)

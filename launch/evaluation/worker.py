@@ -5,7 +5,7 @@ from __future__ import annotations
 from linkvla.launch.carla_server.process import SimServer
 from linkvla.launch.evaluation.agent_host import MakeAgent
 from linkvla.launch.evaluation.evaluate_settings import EvaluateSettings, Job
-from linkvla.launch.evaluation.records import SIMULATION_CRASHED, RouteRecord
+from linkvla.launch.evaluation.records import RouteRecord
 from linkvla.launch.evaluation.route_runner import Observer, run_route
 
 
@@ -21,7 +21,10 @@ def agent_maker(name: str) -> MakeAgent:
 
 
 class Worker:
-    """Starts a simulator when the first job comes, and a fresh one when it has died.
+    """Starts a simulator when the first job comes and keeps it for the next ones.
+
+    A worker whose simulator has died must not be used again, nor its process: the client's Traffic Manager outlives its
+    server and ends the process when it meets another.
 
     Args:
         settings: of the evaluation.
@@ -33,27 +36,14 @@ class Worker:
         self._server: SimServer | None = None
 
     def drive(self, job: Job, observer: Observer | None = None) -> RouteRecord:
-        """Drive a job; when the simulator dies, again on a fresh one, as often as the settings allow.
+        """Drive a job.
 
         Raises:
             as ``run_route``; CarlaServerError: no simulator can be started.
         """
-        for attempt in range(self._settings.retries + 1):
-            server = self._start(job.route.town)
-            record = run_route(server, job.route, self._make_agent, job.run_settings(self._settings), observer)
-            if SIMULATION_CRASHED not in record.status:
-                break
-            self.close()
-            if attempt < self._settings.retries:
-                continue
-        return record
-
-    def _start(self, town: str) -> SimServer:
-        if self._server is not None and not self._server.alive():
-            self.close()
         if self._server is None:
-            self._server = SimServer(towns=self._settings.towns, town=town, seed=self._settings.seed)
-        return self._server
+            self._server = SimServer(towns=self._settings.towns, town=job.route.town, seed=self._settings.seed)
+        return run_route(self._server, job.route, self._make_agent, job.run_settings(self._settings), observer)
 
     def close(self) -> None:
         """Stop the simulator."""

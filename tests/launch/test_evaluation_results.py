@@ -214,7 +214,7 @@ class TestTables:
         text = markdown_table(self.summary(), "linkvla evaluate --routes r.xml", ["Driver: expert."])
         assert text.startswith("`linkvla evaluate --routes r.xml`\n\nDriver: expert.\n\n| route | town |")
         assert text.count("\n| ") == 5
-        assert "| mean of 2 |" in text
+        assert "| all 2 |" in text
 
     def test_terminal_table(self):
         assert rich_table(self.summary(), "title").row_count == 3
