@@ -57,7 +57,8 @@ def evaluate(settings: EvaluateSettings, console: Console | None = None) -> Eval
             interrupted = True
     summary = replace(_write(folder, jobs, ledger, sensors, settings), interrupted=interrupted)
     display.console.print(rich_table(summary, title=f"{settings.agent} on {settings.routes.name}"))
-    display.console.print(f"results in {folder}", highlight=False, soft_wrap=True)
+    more = "; the same command with this folder as --out goes on" if interrupted else ""
+    display.console.print(f"results in {folder}{more}", highlight=False, soft_wrap=True)
     return summary
 
 

@@ -73,7 +73,7 @@ def events_text(record: RouteRecord) -> str:
     return ", ".join(name if count == 1 else f"{name} x{count}" for name, count in counts if count)
 
 
-HEADINGS = ("route", "town", "status", "done %", "penalty", "score", "infractions", "time s", "x real")
+HEADINGS = ("route", "status", "done %", "penalty", "score", "infractions", "time s", "x real")
 _NUMBERS = ("done %", "penalty", "score", "time s", "x real")
 
 
@@ -85,7 +85,6 @@ def rows(summary: EvaluationSummary) -> list[list[str]]:
     clean = sum(record.success for record in summary.records)
     means = [
         f"all {summary.total}",
-        "",
         f"{summary.completed:.0f} % completed",
         f"{summary.route_completion:.1f}",
         f"{summary.infraction_penalty:.3f}",
@@ -99,8 +98,7 @@ def rows(summary: EvaluationSummary) -> list[list[str]]:
 
 def _row(record: RouteRecord) -> list[str]:
     return [
-        record.route_id.removeprefix("RouteScenario_").removesuffix("_rep0"),
-        record.town,
+        f"{record.route_id.removeprefix('RouteScenario_').removesuffix('_rep0')} {record.town}",
         record.status.removeprefix("Failed - "),
         f"{record.score_route:.1f}",
         f"{record.score_penalty:.3f}",
@@ -113,9 +111,10 @@ def _row(record: RouteRecord) -> list[str]:
 
 def rich_table(summary: EvaluationSummary, title: str = "") -> Table:
     """The table for the terminal."""
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    table = Table(title=title or None, header_style="bold")
+    table = Table(title=title or None, header_style="bold", box=SIMPLE_HEAD, pad_edge=False)
     for heading in HEADINGS:
         number = heading in _NUMBERS
         table.add_column(heading, justify="right" if number else "left", no_wrap=number)

@@ -212,7 +212,7 @@ class TestTables:
 
     def test_markdown(self):
         text = markdown_table(self.summary(), "linkvla evaluate --routes r.xml", ["Driver: expert."])
-        assert text.startswith("`linkvla evaluate --routes r.xml`\n\nDriver: expert.\n\n| route | town |")
+        assert text.startswith("`linkvla evaluate --routes r.xml`\n\nDriver: expert.\n\n| route | status |")
         assert text.count("\n| ") == 5
         assert "| all 2 |" in text
 
