@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shlex
 import sys
 from dataclasses import dataclass
@@ -31,7 +32,7 @@ class EvaluateSettings:
     black_frames: bool = False  # blind the agent: how much of the score needs the camera?
     repetitions: int = 1
     workers: int = 1  # simulators that run side by side
-    threads: int | None = None  # of the network, per worker
+    threads: int | None = None  # of the network, per worker; None = what the simulators leave free
     device: str = "cpu"
     retries: int = 1  # how often a route is driven again after the simulator died
     command: str = ""  # what to write into the table; "" = the command line of this process
@@ -52,7 +53,8 @@ class EvaluateSettings:
     @property
     def agent_config(self) -> str:
         """The string for the agent's ``setup``."""
-        return "" if self.agent == "expert" else f"{self.checkpoint};device={self.device};threads={self.threads or 0}"
+        threads = self.threads or free_threads(self.workers)
+        return "" if self.agent == "expert" else f"{self.checkpoint};device={self.device};threads={threads}"
 
     def command_line(self) -> str:
         """How to get the same table again."""
@@ -113,6 +115,16 @@ def by_town(jobs: list[Job]) -> list[Job]:
     """The order of driving: towns together, because loading one takes time."""
     order = {town: index for index, town in enumerate(dict.fromkeys(job.route.town for job in jobs))}
     return sorted(jobs, key=lambda job: order[job.route.town])
+
+
+def free_threads(workers: int = 1) -> int:
+    """Threads for the network beside its simulator, which draws on one core.
+
+    Never more than there are cores: torch's threads spin while they wait, and where they share a core with the
+    renderer a decision takes twenty times as long.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
+    return max(1, cores // workers - 1)
 
 
 def _weights_digest(checkpoint: str) -> str:

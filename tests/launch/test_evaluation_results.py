@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from linkvla.launch.evaluation import records, scores
-from linkvla.launch.evaluation.evaluate_settings import EvaluateSettings, Job, by_town, jobs_of
+from linkvla.launch.evaluation.evaluate_settings import EvaluateSettings, Job, by_town, free_threads, jobs_of
 from linkvla.launch.evaluation.facts import Infraction
 from linkvla.launch.evaluation.ledger import Ledger
 from linkvla.launch.evaluation.records import RouteRecord, Timing, route_status, sort_events
@@ -251,3 +251,11 @@ class TestJobs:
     def test_bad_settings(self, tmp_path, bad):
         with pytest.raises(ConfigurationError):
             EvaluateSettings(tmp_path / "r.xml", **bad)
+
+
+def test_the_network_leaves_a_core_to_its_simulator(tmp_path):
+    assert free_threads(1) >= 1
+    assert free_threads(10_000) == 1
+    assert EvaluateSettings(tmp_path / "r.xml", threads=3).agent_config == "linkvla-nano;device=cpu;threads=3"
+    assert "threads=0" not in EvaluateSettings(tmp_path / "r.xml").agent_config
+    assert EvaluateSettings(tmp_path / "r.xml", agent="expert").agent_config == ""
