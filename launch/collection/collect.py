@@ -12,6 +12,7 @@ from pathlib import Path
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from linkvla.launch.sim.world.town_loader import load_town
 from linkvla.model.interface.errors import ConfigurationError
 
 TRAINING_TOWNS = (
@@ -49,7 +50,12 @@ class CollectSettings:
 
 
 def collect(settings: CollectSettings) -> list[Path]:
-    """Record; returns the finished recordings, one folder per worker. Finished parts of an earlier run are kept."""
+    """Record; returns the finished recordings, one folder per worker. Finished parts of an earlier run are kept.
+
+    Raises TownError for an unknown town, ConfigurationError when a worker failed.
+    """
+    for name in settings.towns:  # here, where the message reaches the user, not in each worker
+        load_town(name, settings.town_directories)
     settings.out.mkdir(parents=True, exist_ok=True)
     parts = [settings.out / f"part-{k:03d}" for k in range(settings.workers)]
     context = multiprocessing.get_context("spawn")

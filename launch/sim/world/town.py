@@ -1,7 +1,7 @@
 """A town as the embedded server knows it: the road network, what stands beside it, and where lights and signs act.
 
-The data classes are the contract between the world, the renderer and the data collection. ``load_town`` fills them from an
-OpenDRIVE file and, where there is one, a ``<name>.buildings.json`` beside it.
+The data classes are the contract between the world, the renderer and the data collection. ``town_loader.load_town``
+fills them from an OpenDRIVE file and, where there is one, a ``<name>.buildings.json`` beside it.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ def load_town(name: str, directories: Sequence[Path] = ()) -> Town:
             return _read(short, file)
     known = available_towns(directories)
     near = difflib.get_close_matches(short, known, n=3)
-    hint = f"; did you mean {' or '.join(near)}?" if near else ""
+    hint = f"; did you mean {' or '.join(near)}?" if near else "."
     raise TownError(
         f"unknown town {short!r}{hint} Available: {', '.join(known) or 'none'}. "
         "Give a folder of .xodr files with --towns to add others."
