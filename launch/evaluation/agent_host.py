@@ -13,9 +13,9 @@ from linkvla.agent.autonomous_agent import AutonomousAgent
 from linkvla.agent.navigation.road_graph import to_global_plans
 from linkvla.launch.evaluation import records
 from linkvla.launch.evaluation.run_settings import RunSettings
-from linkvla.launch.evaluation.sensor_setup import SensorError, SensorRig, SensorSilence, check_sensors
+from linkvla.launch.evaluation.sensor_setup import SensorError, SensorRig, check_sensors
 from linkvla.launch.evaluation.stage import Stage
-from linkvla.model.interface.errors import CheckpointError, ConfigurationError
+from linkvla.model.interface.errors import CheckpointError, ConfigurationError, ServerError
 
 MakeAgent = Callable[[str, int], Any]
 """``make_agent(host, port)`` returns a new AutonomousAgent."""
@@ -56,7 +56,7 @@ class AgentHost:
             CheckpointError, ConfigurationError: from the agent's setup; the user has to put this right.
         """
         stage, settings = self._stage, self._settings
-        with _blame(records.AGENT_SETUP):
+        with _blame(records.AGENT_SETUP, for_the_user=(CheckpointError, ConfigurationError)):
             self.agent = self._make_agent(self._host, self._port)
             if hasattr(self.agent, "set_world"):
                 self.agent.set_world(stage.world, stage.ego)
@@ -105,14 +105,14 @@ class AgentHost:
 
 
 @contextlib.contextmanager
-def _blame(reason: str) -> Iterator[None]:
-    """Turn what the agent raises into a ``RouteFailure``."""
+def _blame(reason: str, for_the_user: tuple[type[Exception], ...] = ()) -> Iterator[None]:
+    """Turn what the agent raises into a ``RouteFailure``, save for errors that only the user can put right."""
     try:
         yield
-    except (CheckpointError, ConfigurationError, RouteFailure):
+    except for_the_user:
         raise
     except Exception as error:
-        silent = isinstance(error, SensorSilence) or type(error).__name__ == "SensorReceivedNoData"
+        silent = isinstance(error, ServerError) or type(error).__name__ == "SensorReceivedNoData"
         # The privileged agent reads the world too; the client's time-outs are the simulator's fault.
         timed_out = isinstance(error, RuntimeError) and "time-out of" in str(error)
         raise RouteFailure(records.SIMULATION_CRASHED if silent or timed_out else reason) from error

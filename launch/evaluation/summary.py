@@ -117,7 +117,7 @@ def rich_table(summary: EvaluationSummary, title: str = "") -> Table:
     table = Table(title=title or None, header_style="bold", box=SIMPLE_HEAD, pad_edge=False)
     for heading in HEADINGS:
         number = heading in _NUMBERS
-        table.add_column(heading, justify="right" if number else "left", no_wrap=number)
+        table.add_column(heading, justify="right" if number else "left", no_wrap=number or heading == "route")
     *routes, mean = rows(summary)
     for record, row in zip(summary.records, routes):
         table.add_row(*row, style=None if record.success else ("yellow" if record.score_route >= 100.0 else "red"))

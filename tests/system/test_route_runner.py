@@ -14,7 +14,7 @@ from linkvla.launch.evaluation.results import results_document
 from linkvla.launch.evaluation.route_file import RouteSpec, read_routes
 from linkvla.launch.evaluation.route_runner import run_route
 from linkvla.launch.evaluation.run_settings import RunSettings
-from linkvla.model.interface.errors import CheckpointError, RouteError
+from linkvla.model.interface.errors import CheckpointError, ConfigurationError, RouteError, ServerError
 
 pytestmark = pytest.mark.system
 
@@ -156,6 +156,8 @@ def test_black_frames(server):
     ("agent", "status"),
     [
         (failing(step=ValueError("my bug")), "Failed - Agent crashed"),
+        (failing(step=ConfigurationError("my bug")), "Failed - Agent crashed"),
+        (failing(step=ServerError("no data")), "Failed - Simulation crashed"),
         (failing(setup=ValueError("my bug")), "Failed - Agent couldn't be set up"),
         (failing(sensors=[{"type": "sensor.lidar.own", "id": "x"}]), "Failed - Agent's sensors were invalid"),
         (failing(sensors=[CAMERA | {"z": 9.0}]), "Failed - Agent's sensors were invalid"),
