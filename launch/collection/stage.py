@@ -63,6 +63,7 @@ class Stage:
     waypoints: tuple[carla.Waypoint, ...]  # driving lanes, about 2 m apart
     lane_xyzyaw: np.ndarray  # (len(waypoints), 4) float64: x, y, z in metres, yaw in radians
     entries: tuple[carla.Waypoint, ...]  # last waypoints before a junction
+    lines: tuple[carla.Waypoint, ...]  # at the stop lines of lights and stop signs
     light_lines: StopLines
     stop_sign_lines: StopLines
 
@@ -78,12 +79,14 @@ class Stage:
         poses = [w.transform for w in waypoints]
         table = np.array([(p.location.x, p.location.y, p.location.z, math.radians(p.rotation.yaw)) for p in poses])
         entries = tuple(w for w in waypoints if not w.is_junction and any(n.is_junction for n in w.next(2.5)))
+        stops = [line for site in (*town.traffic_lights, *town.stop_signs) for line in site.stop_lines]
         return cls(
             town=town,
             renderer=CameraRenderer(TownScene.build(town, seed)),
             waypoints=waypoints,
             lane_xyzyaw=table,
             entries=entries,
+            lines=tuple(town.map.get_waypoint(carla.Location(line.x, line.y, line.z)) for line in stops),
             light_lines=StopLines.collect([site.stop_lines for site in town.traffic_lights]),
             stop_sign_lines=StopLines.collect([s.stop_lines if s.kind == "stop" else () for s in town.stop_signs]),
         )
