@@ -38,7 +38,7 @@ class CollectSettings:
     workers: int = 2
     scene_seeds: int = 2  # different vegetation and facades per town
     episodes: int = 16  # parallel drives per worker, on-policy only
-    keep_every: int = 3  # decisions between recorded frames, on-policy only
+    keep_every: int = 2  # decisions between recorded frames, on-policy only
 
     def __post_init__(self) -> None:
         if self.frames < self.workers or self.workers < 1:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from linkvla.agent.control.plan_follower import PlanFollower
+from linkvla.launch.collection import looks
 from linkvla.launch.collection.frames import Photographer, observe, record
 from linkvla.launch.collection.sampler import Sampler, set_light
 from linkvla.launch.collection.situation import RoadUser, Situation
@@ -31,6 +32,7 @@ _LONGEST = 20.0  # s of one episode
 _LOST = 3.5  # m from the route: the episode ends, its last states are beyond recovery
 _ROUTE_LEFT = 25.0  # m of route that must remain
 _STILL_LIMIT = 8.0  # s without moving, with nothing that holds the ego
+_DECISIONS_PER_WEATHER = 100  # all episodes share the weather: lighting a town anew costs a third of a picture
 
 
 @dataclass
@@ -52,8 +54,11 @@ def rollouts(
     running = [_start(sampler) for _ in range(episodes)]
     decision = 0
     while True:
+        if decision % _DECISIONS_PER_WEATHER == 0:
+            weather = looks.weather(rng)
         observations = []
         for episode in running:
+            episode.situation.weather = weather
             frame = photographer.take(episode.situation)
             observations.append(observe(episode.situation, frame.rgb, rng))
             if decision % keep_every == 0:
