@@ -58,11 +58,14 @@ class Sampler:
     def _start(self) -> carla.Waypoint:
         rng = self.rng
         kind = rng.random()
+        behind: list[carla.Waypoint] = []
         if self.stage.lines and kind < 0.15:  # about where a car waits
             behind = rng.choice(self.stage.lines).previous(EGO_HALF_LENGTH + rng.uniform(0.3, 4.0))
-            if behind:
-                return rng.choice(behind)
-        if self.stage.entries and kind < 0.6:
+        elif self.stage.light_stops and kind < 0.4:  # where a light can be seen and matters
+            behind = rng.choice(self.stage.light_stops).previous(EGO_HALF_LENGTH + rng.uniform(0.3, 35.0))
+        if behind:
+            return rng.choice(behind)
+        if self.stage.entries and kind < 0.7:
             entry = rng.choice(self.stage.entries)
             offset = rng.uniform(-10.0, -4.5) if rng.random() < 0.25 else rng.uniform(-35.0, 12.0)
             moved = entry.previous(-offset) if offset < 0 else entry.next(offset + 0.5)

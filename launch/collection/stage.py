@@ -11,7 +11,7 @@ import numpy as np
 
 from linkvla.launch.sim.render.camera import CameraRenderer
 from linkvla.launch.sim.render.scene import TownScene
-from linkvla.launch.sim.world.town import StopLine, Town
+from linkvla.launch.sim.world.town import StopLine, StopSignSite, Town, TrafficLightSite
 from linkvla.launch.sim.world.town_loader import load_town
 
 _MIN_LANE_WIDTH = 2.4  # m; narrower driving lanes are tapers
@@ -64,6 +64,7 @@ class Stage:
     lane_xyzyaw: np.ndarray  # (len(waypoints), 4) float64: x, y, z in metres, yaw in radians
     entries: tuple[carla.Waypoint, ...]  # last waypoints before a junction
     lines: tuple[carla.Waypoint, ...]  # at the stop lines of lights and stop signs
+    light_stops: tuple[carla.Waypoint, ...]  # those of lights only
     light_lines: StopLines
     stop_sign_lines: StopLines
 
@@ -79,14 +80,23 @@ class Stage:
         poses = [w.transform for w in waypoints]
         table = np.array([(p.location.x, p.location.y, p.location.z, math.radians(p.rotation.yaw)) for p in poses])
         entries = tuple(w for w in waypoints if not w.is_junction and any(n.is_junction for n in w.next(2.5)))
-        stops = [line for site in (*town.traffic_lights, *town.stop_signs) for line in site.stop_lines]
+        light_stops = _waypoints(town, town.traffic_lights)
         return cls(
             town=town,
             renderer=CameraRenderer(TownScene.build(town, seed)),
             waypoints=waypoints,
             lane_xyzyaw=table,
             entries=entries,
-            lines=tuple(town.map.get_waypoint(carla.Location(line.x, line.y, line.z)) for line in stops),
+            lines=light_stops + _waypoints(town, town.stop_signs),
+            light_stops=light_stops,
             light_lines=StopLines.collect([site.stop_lines for site in town.traffic_lights]),
             stop_sign_lines=StopLines.collect([s.stop_lines if s.kind == "stop" else () for s in town.stop_signs]),
         )
+
+
+def _waypoints(
+    town: Town, sites: tuple[TrafficLightSite, ...] | tuple[StopSignSite, ...]
+) -> tuple[carla.Waypoint, ...]:
+    """Lane points at the sites' stop lines."""
+    lines = (line for site in sites for line in site.stop_lines)
+    return tuple(town.map.get_waypoint(carla.Location(line.x, line.y, line.z)) for line in lines)
