@@ -94,9 +94,7 @@ class Stage:
         )
 
 
-def _waypoints(
-    town: Town, sites: tuple[TrafficLightSite, ...] | tuple[StopSignSite, ...]
-) -> tuple[carla.Waypoint, ...]:
+def _waypoints(town: Town, sites: tuple[TrafficLightSite | StopSignSite, ...]) -> tuple[carla.Waypoint, ...]:
     """Lane points at the sites' stop lines."""
     lines = (line for site in sites for line in site.stop_lines)
     return tuple(town.map.get_waypoint(carla.Location(line.x, line.y, line.z)) for line in lines)
