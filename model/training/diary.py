@@ -106,11 +106,9 @@ class Diary:
         self.draw()
 
     def draw(self) -> None:
-        """Draw curves.png from the files; skipped where matplotlib is not installed."""
-        try:
-            from matplotlib.figure import Figure
-        except ImportError:
-            return
+        """Draw curves.png from the files."""
+        from matplotlib.figure import Figure  # late: slow to import, and driving never draws curves
+
         if not self._metrics.exists():
             return
         with open(self._metrics, newline="") as file:
