@@ -30,9 +30,10 @@ _WALKER_EXTENT = (0.25, 0.25, 0.9)  # m
 class Sampler:
     """Draws situations on one stage, reproducibly for a seed."""
 
-    def __init__(self, stage: Stage, rng: random.Random) -> None:
+    def __init__(self, stage: Stage, rng: random.Random, light_share: float = 0.25) -> None:
         self.stage = stage
         self.rng = rng
+        self._light_share = light_share if stage.light_stops else 0.0
 
     def draw(self) -> Situation:
         """One situation."""
@@ -59,13 +60,14 @@ class Sampler:
         rng = self.rng
         kind = rng.random()
         behind: list[carla.Waypoint] = []
-        if self.stage.lines and kind < 0.15:  # about where a car waits
+        if kind < self._light_share:  # where a light can be seen and matters; half of them about where a car waits
+            reach = rng.choice((4.0, 35.0))
+            behind = rng.choice(self.stage.light_stops).previous(EGO_HALF_LENGTH + rng.uniform(0.3, reach))
+        elif self.stage.lines and rng.random() < 0.15:
             behind = rng.choice(self.stage.lines).previous(EGO_HALF_LENGTH + rng.uniform(0.3, 4.0))
-        elif self.stage.light_stops and kind < 0.4:  # where a light can be seen and matters
-            behind = rng.choice(self.stage.light_stops).previous(EGO_HALF_LENGTH + rng.uniform(0.3, 35.0))
         if behind:
             return rng.choice(behind)
-        if self.stage.entries and kind < 0.7:
+        if self.stage.entries and rng.random() < 0.6:
             entry = rng.choice(self.stage.entries)
             offset = rng.uniform(-10.0, -4.5) if rng.random() < 0.25 else rng.uniform(-35.0, 12.0)
             moved = entry.previous(-offset) if offset < 0 else entry.next(offset + 0.5)
