@@ -12,7 +12,7 @@ from torch.nn import functional
 from linkvla.model.data.recording import AUXILIARY_CLASSES, CELL
 
 # Lamps, walkers and signs fill few cells; without these weights "absent everywhere" is nearly right.
-_POSITIVE_WEIGHTS = (1.0, 1.0, 1.0, 1.0, 1.0, 2.0, 3.0, 6.0, 6.0, 6.0, 4.0, 6.0)
+_POSITIVE_WEIGHTS = (1.0, 1.0, 1.0, 1.0, 1.0, 2.0, 12.0, 40.0, 40.0, 40.0, 10.0, 15.0)
 
 
 class AuxiliaryHead(nn.Module):
