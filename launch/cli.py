@@ -191,9 +191,9 @@ def collect(
         typer.Option(metavar="NAME", help="Town to record in, repeatable; all training towns if left out."),
     ] = None,
     towns: Towns = None,
-    light_share: Annotated[
-        float, typer.Option(metavar="SHARE", min=0.0, max=1.0, help="Of the situations, put before a traffic light.")
-    ] = 0.25,
+    line_share: Annotated[
+        float, typer.Option(metavar="SHARE", min=0.0, max=1.0, help="Of the situations, put before a stop line.")
+    ] = 0.3,
     seed: Seed = 0,
     workers: Annotated[int, typer.Option(metavar="N", min=1, help="Processes.")] = 2,
 ) -> None:
@@ -216,7 +216,7 @@ def collect(
             policy=policy,
             towns=tuple(town or TRAINING_TOWNS),
             town_directories=tuple(towns or ()),
-            light_share=light_share,
+            line_share=line_share,
             seed=seed,
             workers=workers,
         )

@@ -36,7 +36,7 @@ class CollectSettings:
     town_directories: tuple[Path, ...] = ()
     seed: int = 0
     workers: int = 2
-    light_share: float = 0.25  # of the situations, put before a traffic light
+    line_share: float = 0.3  # of the situations, put before the stop line of a light or sign
     scene_seeds: int = 2  # different vegetation and facades per town
     episodes: int = 16  # parallel drives per worker, on-policy only
     keep_every: int = 2  # decisions between recorded frames, on-policy only
@@ -46,8 +46,8 @@ class CollectSettings:
             raise ConfigurationError(
                 f"at least one frame per worker is needed, got {self.frames} frames, {self.workers} workers"
             )
-        if not 0.0 <= self.light_share <= 1.0:
-            raise ConfigurationError(f"the share of situations at lights must lie in 0..1, got {self.light_share}")
+        if not 0.0 <= self.line_share <= 1.0:
+            raise ConfigurationError(f"the share of situations at stop lines must lie in 0..1, got {self.line_share}")
         if not self.towns:
             raise ConfigurationError("name at least one town to record in")
 
@@ -127,7 +127,7 @@ def _records(settings: CollectSettings, worker: int) -> Iterator:
     rng = random.Random(f"{settings.seed}-{worker}")
     scene_seed = settings.seed * settings.scene_seeds + worker % settings.scene_seeds
     stages = [Stage.open(name, settings.town_directories, scene_seed) for name in settings.towns]
-    samplers = [Sampler(stage, random.Random(rng.random()), settings.light_share) for stage in stages]
+    samplers = [Sampler(stage, random.Random(rng.random()), settings.line_share) for stage in stages]
     photographer = Photographer(CameraRig())
     if settings.policy == "random":
         while True:

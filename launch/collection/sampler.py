@@ -30,15 +30,17 @@ _WALKER_EXTENT = (0.25, 0.25, 0.9)  # m
 class Sampler:
     """Draws situations on one stage, reproducibly for a seed."""
 
-    def __init__(self, stage: Stage, rng: random.Random, light_share: float = 0.25) -> None:
+    def __init__(self, stage: Stage, rng: random.Random, line_share: float = 0.3) -> None:
         self.stage = stage
         self.rng = rng
-        self._light_share = light_share if stage.light_stops else 0.0
+        self._line_share = line_share
 
     def draw(self) -> Situation:
         """One situation."""
-        route, arc = self._route()
+        route, arc, waits = self._route()
         ego = self._ego(route, arc)
+        if waits and self.rng.random() < 0.6:
+            ego.speed = 0.0
         weather, paint = looks.weather(self.rng), looks.paint(self.rng)
         situation = Situation(self.stage, route, ego, self._lights(), weather, paint)
         self._set_own_light(situation)
@@ -47,33 +49,37 @@ class Sampler:
         self._limit_speed(situation)
         return situation
 
-    def _route(self) -> tuple[DenseRoute, float]:
+    def _route(self) -> tuple[DenseRoute, float, bool]:
         while True:
-            here = self._start()
+            here, waits = self._start()
             past = walk(here, _BEHIND, self.rng, backwards=True)
             ahead = walk(here, _AHEAD, self.rng)
             if len(ahead) > _MIN_AHEAD and len(past) > 4:
                 route = as_route(past + ahead[1:])
-                return route, float(route.arc[len(past) - 1])
+                return route, float(route.arc[len(past) - 1]), waits
 
-    def _start(self) -> carla.Waypoint:
+    def _start(self) -> tuple[carla.Waypoint, bool]:
+        """A place to be, and whether cars wait there."""
         rng = self.rng
-        kind = rng.random()
-        behind: list[carla.Waypoint] = []
-        if kind < self._light_share:  # where a light can be seen and matters; half of them about where a car waits
-            reach = rng.choice((4.0, 35.0))
-            behind = rng.choice(self.stage.light_stops).previous(EGO_HALF_LENGTH + rng.uniform(0.3, reach))
-        elif self.stage.lines and rng.random() < 0.15:
-            behind = rng.choice(self.stage.lines).previous(EGO_HALF_LENGTH + rng.uniform(0.3, 4.0))
-        if behind:
-            return rng.choice(behind)
+        if rng.random() < self._line_share:
+            waits = rng.random() < 0.5
+            behind = self._stop_line().previous(EGO_HALF_LENGTH + rng.uniform(0.3, 4.0 if waits else 35.0))
+            if behind:
+                return rng.choice(behind), waits
         if self.stage.entries and rng.random() < 0.6:
             entry = rng.choice(self.stage.entries)
             offset = rng.uniform(-10.0, -4.5) if rng.random() < 0.25 else rng.uniform(-35.0, 12.0)
             moved = entry.previous(-offset) if offset < 0 else entry.next(offset + 0.5)
             if moved:
-                return rng.choice(moved)
-        return rng.choice(self.stage.waypoints)
+                return rng.choice(moved), False
+        return rng.choice(self.stage.waypoints), False
+
+    def _stop_line(self) -> carla.Waypoint:
+        """At a traffic light or, less often, a stop sign."""
+        lights, signs = self.stage.light_stops, self.stage.sign_stops
+        if lights and (not signs or self.rng.random() < 0.65):
+            return self.rng.choice(lights)
+        return self.rng.choice(signs or self.stage.waypoints)
 
     def _ego(self, route: DenseRoute, arc: float) -> Ego:
         rng = self.rng

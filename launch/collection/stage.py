@@ -63,8 +63,8 @@ class Stage:
     waypoints: tuple[carla.Waypoint, ...]  # driving lanes, about 2 m apart
     lane_xyzyaw: np.ndarray  # (len(waypoints), 4) float64: x, y, z in metres, yaw in radians
     entries: tuple[carla.Waypoint, ...]  # last waypoints before a junction
-    lines: tuple[carla.Waypoint, ...]  # at the stop lines of lights and stop signs
-    light_stops: tuple[carla.Waypoint, ...]  # those of lights only
+    light_stops: tuple[carla.Waypoint, ...]  # at the stop lines of lights
+    sign_stops: tuple[carla.Waypoint, ...]  # at those of stop signs
     light_lines: StopLines
     stop_sign_lines: StopLines
 
@@ -80,15 +80,14 @@ class Stage:
         poses = [w.transform for w in waypoints]
         table = np.array([(p.location.x, p.location.y, p.location.z, math.radians(p.rotation.yaw)) for p in poses])
         entries = tuple(w for w in waypoints if not w.is_junction and any(n.is_junction for n in w.next(2.5)))
-        light_stops = _waypoints(town, town.traffic_lights)
         return cls(
             town=town,
             renderer=CameraRenderer(TownScene.build(town, seed)),
             waypoints=waypoints,
             lane_xyzyaw=table,
             entries=entries,
-            lines=light_stops + _waypoints(town, town.stop_signs),
-            light_stops=light_stops,
+            light_stops=_waypoints(town, town.traffic_lights),
+            sign_stops=_waypoints(town, tuple(sign for sign in town.stop_signs if sign.kind == "stop")),
             light_lines=StopLines.collect([site.stop_lines for site in town.traffic_lights]),
             stop_sign_lines=StopLines.collect([s.stop_lines if s.kind == "stop" else () for s in town.stop_signs]),
         )
