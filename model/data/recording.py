@@ -257,6 +257,19 @@ class Recording:
         return CameraRig(**self.manifest["camera"])
 
 
+def open_recordings(folder: Path | str) -> list[Recording]:
+    """A recording, or all the recordings directly below a folder (what ``linkvla collect`` leaves: one per worker).
+
+    Raises:
+        DataError: as ``Recording.open``; a folder without any recording is reported as an unfinished one.
+    """
+    folder = Path(folder)
+    parts = sorted(part.parent for part in folder.glob("*/manifest.json"))
+    if (folder / "manifest.json").exists() or not parts:
+        parts = [folder]
+    return [Recording.open(part) for part in parts]
+
+
 def _map_column(path: Path, dtype: np.dtype, shape: tuple[int, ...]) -> np.ndarray:
     if shape[0] == 0:
         return np.zeros(shape, dtype)

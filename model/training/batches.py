@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from linkvla.model.data.recording import Recording
+from linkvla.model.data.recording import Recording, open_recordings
 from linkvla.model.interface.errors import DataError
 from linkvla.model.modeling_linkvla import DrivingBatch
 from linkvla.model.processing_linkvla import LinkVLAProcessor, Query
@@ -25,7 +25,7 @@ _PREPARED = 4  # batches waiting for the trainer
 
 @dataclass(frozen=True)
 class DataSource:
-    """One recording folder and the share of each batch that comes from it; None: in proportion to its weights."""
+    """One folder of recordings and the share of each batch that comes from it; None: in proportion to its weights."""
 
     folder: Path
     share: float | None = None
@@ -72,19 +72,22 @@ def points_of(recording: Recording, index: np.ndarray) -> np.ndarray:
     return np.concatenate([recording.path_in_ego[index], recording.speed_waypoints_in_ego[index]], axis=1)
 
 
+def _weights(recording: Recording) -> np.ndarray:
+    weight = np.asarray(recording.weight, np.float64)
+    if not np.all(weight >= 0) or weight.sum() <= 0:
+        raise DataError(f"{recording.folder}: sampling weights must be >= 0 and not all zero")
+    return weight
+
+
 class Mixture:
     """Several recordings as one weighted pool."""
 
     def __init__(self, sources: Sequence[DataSource]) -> None:
         if not sources:
             raise DataError("no recordings given; record some with `linkvla collect`")
-        self.recordings = [Recording.open(source.folder) for source in sources]
-        weights = []
-        for source, recording in zip(sources, self.recordings):
-            weight = np.asarray(recording.weight, np.float64)
-            if not np.all(weight >= 0) or weight.sum() <= 0:
-                raise DataError(f"{source.folder}: sampling weights must be >= 0 and not all zero")
-            weights.append(weight)
+        groups = [open_recordings(source.folder) for source in sources]
+        self.recordings = [recording for group in groups for recording in group]
+        weights = [np.concatenate([_weights(recording) for recording in group]) for group in groups]
         totals = np.array([weight.sum() for weight in weights])
         given = np.array([np.nan if source.share is None else source.share for source in sources])
         asked, open_ended = np.nansum(given), np.isnan(given)

@@ -22,7 +22,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from linkvla.model.checkpoint_folder import load_checkpoint, read_config
 from linkvla.model.configuration_linkvla import nano_config
-from linkvla.model.data.recording import Recording
+from linkvla.model.data.recording import Recording, open_recordings
 from linkvla.model.decoding.coarse_to_fine import one_shot
 from linkvla.model.interface.errors import ConfigurationError, DataError
 from linkvla.model.modeling_linkvla import LinkVLAForDriving
@@ -226,7 +226,11 @@ def train(
     out = Path(out)
     sources = [DataSource.parse(item) for item in data]
     mixture = Mixture(sources)
-    evaluation = {Path(folder).name: Recording.open(folder) for folder in held_out}
+    evaluation = {
+        f"{Path(folder).name}/{part.folder.name}" if part.folder != Path(folder) else Path(folder).name: part
+        for folder in held_out
+        for part in open_recordings(folder)
+    }
     if (out / STATE).exists() and not resume:
         raise ConfigurationError(f"{out} already holds a run; pass --resume to go on with it, or choose another folder")
     if resume and not (out / STATE).exists():

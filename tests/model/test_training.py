@@ -140,6 +140,19 @@ def test_shares_of_recordings_are_kept(record_folder):
         DataSource.parse(f"{small}=3")
 
 
+def test_a_folder_of_parts_is_one_source(record_folder, tmp_path):
+    record_folder(4, "drive/part-000")
+    record_folder(12, "drive/part-001")
+    other = record_folder(4, "other")
+    mixture = Mixture([DataSource(tmp_path / "drive", 0.5), DataSource(other, 0.5)])
+    drawn = {recording.folder.name: len(rows) for recording, rows in mixture.draw(4000, np.random.default_rng(0))}
+    assert len(mixture) == 20
+    assert 0.45 < drawn["other"] / 4000 < 0.55
+    assert drawn["part-001"] > drawn["part-000"]
+    with pytest.raises(DataError, match="does not exist"):
+        Mixture([DataSource(tmp_path / "nowhere")])
+
+
 def test_the_rate_warms_up_holds_and_falls():
     recipe = Recipe(total_samples=100, warmup_steps=10)
     assert recipe.rate(0, 0.0) == pytest.approx(1e-4)
