@@ -12,6 +12,7 @@ from linkvla.agent.navigation.dense_route import DenseRoute
 from linkvla.launch.collection.navigation import SparsePlan
 from linkvla.launch.collection.stage import Stage
 from linkvla.launch.sim.physics.specs import MKZ
+from linkvla.launch.sim.render.capture import look_of
 from linkvla.launch.sim.render.snapshot import RenderActor, SceneSnapshot
 from linkvla.launch.sim.world.pose import Pose
 from linkvla.launch.sim.world.town import LightState
@@ -19,6 +20,7 @@ from linkvla.launch.sim.world.weather import Weather
 from linkvla.model.data.recording import Tag
 from linkvla.model.interface.types import Plan
 
+EGO_TYPE = "vehicle.lincoln.mkz_2020"  # as the evaluators spawn it
 _YELLOW_DECELERATION = 4.0  # m/s^2; a yellow light that needs harder braking is driven through
 _SIGN_FREE_ZONE = 1.6  # m before a stop line, in which a car is taken to have stopped already
 _SIGN_STOP_SHIFT = 1.4  # m earlier than at a light, so that the stop comes before the free zone
@@ -149,6 +151,6 @@ class Situation:
 
     def snapshot(self) -> SceneSnapshot:
         """For the renderer."""
-        ego = RenderActor("car", self.ego_pose(), MKZ.half_extent, self.paint)
+        ego = RenderActor("car", self.ego_pose(), MKZ.half_extent, self.paint, seed=look_of(EGO_TYPE))
         actors = (ego, *(user.drawn(self.route) for user in self.ahead), *self.bystanders)
         return SceneSnapshot(actors, self.light_states, self.weather)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from zlib import crc32
 
 import numpy as np
 
@@ -38,7 +39,13 @@ def render_actor(actor: Vehicle | Walker | Prop) -> RenderActor:
         actor.control.brake > _BRAKING or actor.control.hand_brake or bool(actor.light_mask & BRAKE_LAMPS)
     )
     phase = actor.gait_phase if isinstance(actor, Walker) else 0.0
-    return RenderActor(actor.shape, _foot(actor), extent, actor.colour, brake, phase, actor.id)
+    seed = look_of(actor.type_id) if isinstance(actor, Vehicle) else actor.id
+    return RenderActor(actor.shape, _foot(actor), extent, actor.colour, brake, phase, seed)
+
+
+def look_of(type_id: str) -> int:
+    """Seed of a vehicle type's look: all cars of one blueprint have the same body."""
+    return crc32(f"shape:{type_id}".encode())
 
 
 def _foot(actor: Actor) -> Pose:
