@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 AGENTS = ("linkvla", "expert")
 HELD_OUT_ROUTES = Path(__file__).parent / "evaluation" / "routes" / "heldout.xml"
+DEFAULT_ROUTE_ID = "5"  # of the held-out routes: Maple, 415 m, a stop sign and two junctions with lights
 TICKS_PER_PICTURE = 2  # 20 Hz simulation, 10 Hz film
 
 
@@ -36,7 +37,7 @@ class DriveSettings:
     """
 
     routes_file: Path | None = None  # None: the held-out routes
-    route_id: str | None = None  # None: the first route of the file
+    route_id: str | None = None  # None: the first route of the file; of the held-out ones, DEFAULT_ROUTE_ID
     checkpoint: str = "linkvla-nano"  # name or folder
     agent: str = "linkvla"  # one of AGENTS
     out: Path | None = None  # None: output/drive-DATE-TIME in the current folder
@@ -100,12 +101,13 @@ def _pick_route(settings: DriveSettings) -> RouteSpec:
 
     file = settings.routes_file or HELD_OUT_ROUTES
     routes = read_routes(file)
+    wanted = settings.route_id or (DEFAULT_ROUTE_ID if settings.routes_file is None else routes[0].id)
     for route in routes:
-        if settings.route_id in (None, route.id):
+        if route.id == wanted:
             check_routes([route], settings.towns)
             return route
     known = ", ".join(route.id for route in routes[:20]) + (", ..." if len(routes) > 20 else "")
-    raise RouteError(f"{file} has no route {settings.route_id!r}; its routes are {known}")
+    raise RouteError(f"{file} has no route {wanted!r}; its routes are {known}")
 
 
 def _evaluation(settings: DriveSettings) -> EvaluateSettings:
