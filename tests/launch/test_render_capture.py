@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from linkvla.launch.sim.render.capture import capture
+from linkvla.launch.sim.render.capture import capture, look_of
 from linkvla.launch.sim.world.actors import Walker
 from linkvla.launch.sim.world.pose import Pose
 from linkvla.launch.sim.world.town import LightState
@@ -33,18 +33,25 @@ def test_actors_are_copied_with_their_state(town):
     for _ in range(20):
         world.step(0.05)
     car.control.brake = 1.0
-    seen = {actor.seed: actor for actor in capture(world).actors}
-    assert seen[car.id].brake
-    assert seen[car.id].half_extent == pytest.approx((2.4508, 1.0642, 0.7554), abs=0.02)
-    assert seen[car.id].pose.z == pytest.approx(car.pose.z)
+    seen = {actor.shape: actor for actor in capture(world).actors}
+    assert seen["car"].brake
+    assert seen["car"].half_extent == pytest.approx((2.4508, 1.0642, 0.7554), abs=0.02)
+    assert seen["car"].pose.z == pytest.approx(car.pose.z)
     # A walker's origin is its middle; the picture stands on the feet.
     assert isinstance(walker, Walker)
-    assert seen[walker.id].pose.z == pytest.approx(walker.pose.z - walker.box.half_z)
-    before = seen[car.id].pose.x
+    assert seen["walker"].pose.z == pytest.approx(walker.pose.z - walker.box.half_z)
+    before = seen["car"].pose.x
     car.pose.x += 5.0
-    assert seen[car.id].pose.x == before
+    assert seen["car"].pose.x == before
     car.control.brake = 0.0
-    assert not next(actor for actor in capture(world).actors if actor.seed == car.id).brake
+    assert not next(actor for actor in capture(world).actors if actor.shape == "car").brake
+
+
+def test_cars_of_one_blueprint_have_the_same_body(town):
+    world = World(town)
+    for point in town.spawn_points[:3]:
+        world.spawn("vehicle.lincoln.mkz_2020", {}, Pose(point.x, point.y, point.z + 0.3, yaw=point.yaw))
+    assert {actor.seed for actor in capture(world).actors} == {look_of("vehicle.lincoln.mkz_2020")}
 
 
 def test_light_states_follow_the_order_of_the_town(town):
