@@ -114,7 +114,7 @@ def _move(user: RoadUser, situation: Situation, cruise: float, seconds: float) -
 
 def _switch_light(situation: Situation, rng: random.Random) -> None:
     """The ego's next light takes its next colour."""
-    own = next((site for arc, site in situation.light_arcs if situation.gap_to(arc) > -1.0), None)
+    own = situation.own_light()
     if own is None:
         return
     state = LightState(int(situation.light_states[own]))

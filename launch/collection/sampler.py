@@ -117,7 +117,7 @@ class Sampler:
 
     def _set_own_light(self, situation: Situation) -> None:
         """The light that the ego meets next is red half of the time."""
-        own = next((site for arc, site in situation.light_arcs if situation.gap_to(arc) > -1.0), None)
+        own = situation.own_light()
         if own is None:
             return
         state = self.rng.choices((LightState.RED, LightState.GREEN, LightState.YELLOW), (5, 4, 1))[0]
@@ -202,7 +202,7 @@ class Sampler:
     def _limit_speed(self, situation: Situation) -> None:
         """Lower a speed from which the ego could not stop in time."""
         ego = situation.ego
-        gaps = [user.rear_arc - ego.arc - EGO_HALF_LENGTH for user in situation.ahead if user.speed == 0.0]
+        gaps = [situation.gap_to(user.rear_arc) for user in situation.ahead if user.speed == 0.0]
         gaps += [situation.gap_to(arc) for arc in situation.held_by_lights() + situation.held_by_signs()]
         room = max(0.0, min(gaps, default=math.inf))
         if ego.speed**2 / (2 * _HARDEST) > room:

@@ -94,6 +94,10 @@ class Situation:
         """Metres from the front bumper to a place on the route; negative once it is passed."""
         return arc - self.ego.arc - EGO_HALF_LENGTH
 
+    def own_light(self) -> int | None:
+        """Index of the next light on the route, None where there is none."""
+        return next((site for arc, site in self.light_arcs if self.gap_to(arc) > -1.0), None)
+
     def held_by_lights(self) -> list[float]:
         """Stop lines (m along the route) of lights that hold the ego now."""
         arcs = []
@@ -130,7 +134,7 @@ class Situation:
     def tag(self, plan: Plan) -> Tag:
         """What is special about this situation (see Tag)."""
         tag = Tag(0)
-        lead_gap = min((user.rear_arc - self.ego.arc - EGO_HALF_LENGTH for user in self.ahead), default=math.inf)
+        lead_gap = min((self.gap_to(user.rear_arc) for user in self.ahead), default=math.inf)
         light_gap = min((self.gap_to(arc) for arc in self.held_by_lights()), default=math.inf)
         if light_gap < min(25.0, lead_gap):
             tag |= Tag.RED_LIGHT
