@@ -18,18 +18,24 @@ TILES = 2
 
 DECODE_MODES = ("soft", "hard")
 
+ACTION_HEADS = ("coarse_to_fine", "autoregressive", "regression")
+
 
 class LinkVLAConfig(InternVLConfig):
     """InternVL's configuration and LinkVLA's additions.
 
-    ``text_tokens``: rows of the table that are text. ``grid``: keyword arguments of ActionTokenizer. ``camera``:
-    keyword arguments of CameraRig. ``decode``: "soft" (local expectation) or "hard" (the paper: cell centres).
-    ``navigation``: what the driving prompt says, "target_point", "command" or "both". ``image_mean`` and
-    ``image_std``: RGB, of values in 0..1.
+    ``text_tokens``: rows of the table that are text. ``action_head``: how actions are read, "coarse_to_fine" (the
+    paper), "autoregressive" (its AR variant) or "regression" (SimLingo's queries, the baseline). ``grid``: keyword
+    arguments of ActionTokenizer. ``camera``: keyword arguments of CameraRig. ``decode``: "soft" (local expectation) or
+    "hard" (the paper: cell centres). ``navigation``: what the driving prompt says, "target_point", "command", "both"
+    or "none". ``image_mean`` and ``image_std``: RGB, of values in 0..1.
     """
 
     model_type = "linkvla"
     text_tokens: int = 0
+    padding_token_id: int = 0
+    target_point_token_id: int = 6
+    action_head: str = "coarse_to_fine"
     grid: dict[str, Any] | None = None
     camera: dict[str, Any] | None = None
     decode: str = "soft"
@@ -45,12 +51,10 @@ class LinkVLAConfig(InternVLConfig):
 
     def check(self) -> None:
         """Raise ConfigurationError for settings that cannot work together."""
-        if self.decode not in DECODE_MODES:
-            raise ConfigurationError(f"decode must be one of {', '.join(DECODE_MODES)}, got {self.decode!r}")
-        if self.navigation not in NAVIGATION_STYLES:
-            raise ConfigurationError(
-                f"navigation must be one of {', '.join(NAVIGATION_STYLES)}, got {self.navigation!r}"
-            )
+        choices = {"decode": DECODE_MODES, "navigation": NAVIGATION_STYLES, "action_head": ACTION_HEADS}
+        for name, allowed in choices.items():
+            if getattr(self, name) not in allowed:
+                raise ConfigurationError(f"{name} must be one of {', '.join(allowed)}, got {getattr(self, name)!r}")
         if self.text_tokens and self.text_config.vocab_size < self.vocabulary.waypoint_goal + 1:
             raise ConfigurationError(
                 f"the vocabulary needs {self.vocabulary.waypoint_goal + 1} rows for {self.text_tokens} text tokens and "

@@ -6,11 +6,17 @@ from dataclasses import dataclass
 
 import torch
 from torch import nn
+from torch.nn import functional
 from transformers import InternVLForConditionalGeneration
 
 from linkvla.model.configuration_linkvla import TILES, LinkVLAConfig
 
 TARGET_POINTS = 2
+GOALS = 2
+"""Goal tokens: path, then speed waypoints."""
+
+IGNORED = -100
+"""In labels: a token that nothing is learnt from."""
 
 
 @dataclass
@@ -18,9 +24,10 @@ class DrivingBatch:
     """What the processor makes and the network takes; B samples, P prefix tokens, left-padded."""
 
     pixel_values: torch.Tensor  # (B, 2, 3, tile, tile) float, normalised; left tile, right tile
-    input_ids: torch.Tensor  # (B, P) int64, ending in the two goal tokens
+    input_ids: torch.Tensor  # (B, P) int64: prompt and answer; the action block comes after
     valid: torch.Tensor  # (B, P) bool, False on padding
     target_points: torch.Tensor  # (B, 2, 2) float, metres, ego frame
+    labels: torch.Tensor | None = None  # (B, P) int64: the token itself where the answer is learnt, else IGNORED
 
     def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> DrivingBatch:
         """The same batch elsewhere; ``dtype`` applies to the pixels."""
@@ -29,7 +36,57 @@ class DrivingBatch:
             self.input_ids.to(device),
             self.valid.to(device),
             self.target_points.to(device),
+            None if self.labels is None else self.labels.to(device),
         )
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The unified codebook of one forward: rows that embed tokens and rows that score them.
+
+    ``special`` rows are the action cells and then the two goal tokens. Where input and output are tied, both are the
+    same tensors.
+    """
+
+    action_tokens: int
+    text_in: torch.Tensor  # (text tokens, width)
+    special_in: torch.Tensor  # (cells + 2, width)
+    text_out: torch.Tensor
+    special_out: torch.Tensor
+
+    def embed(self, ids: torch.Tensor) -> torch.Tensor:
+        """Any ids of the unified vocabulary (...) to (..., width)."""
+        base = len(self.text_in)
+        text = functional.embedding(ids.clamp(max=base - 1), self.text_in)
+        special = functional.embedding((ids - base).clamp(min=0), self.special_in)
+        return torch.where((ids >= base)[..., None], special, text)
+
+    def embed_actions(self, cells: torch.Tensor) -> torch.Tensor:
+        """Cells (...) to (..., width)."""
+        return functional.embedding(cells, self.special_in[: self.action_tokens])
+
+    def goals(self, batch: int) -> torch.Tensor:
+        """Embeddings of the two goal tokens (batch, 2, width)."""
+        return self.special_in[self.action_tokens :].expand(batch, -1, -1)
+
+    def score_actions(self, hidden: torch.Tensor) -> torch.Tensor:
+        """Logits over the action cells only, (..., cells): how driving reads."""
+        return functional.linear(hidden, self.special_out[: self.action_tokens])
+
+    def score_vocabulary(self, hidden: torch.Tensor) -> torch.Tensor:
+        """Logits over the whole vocabulary, (..., text tokens + cells + 2): text, cells, goals."""
+        return torch.cat(
+            [functional.linear(hidden, self.text_out), functional.linear(hidden, self.special_out)], dim=-1
+        )
+
+
+@dataclass
+class Hidden:
+    """Last hidden states of one forward."""
+
+    prefix: torch.Tensor  # (B, P, width)
+    block: torch.Tensor  # (B, N, width): the action block, empty where there is none
+    patches: torch.Tensor  # (B, 2, patches, vision width), for the auxiliary head
 
 
 class TargetPointEncoder(nn.Module):
@@ -55,10 +112,12 @@ class TargetPointEncoder(nn.Module):
 
 
 class LinkVLAForDriving(InternVLForConditionalGeneration):
-    """The network. Decoding lives in ``decoding.coarse_to_fine``; this class embeds, runs the trunk and scores actions.
+    """The network: embeds, runs the trunk and holds the unified codebook. How actions are read from it is the matter of
+    ``linkvla.model.decoding``.
 
-    ``action_table``, when set, is a module whose call returns the action rows during training; otherwise they are the
-    rows of the shared embedding table, which also is the output head (tied).
+    ``action_tables``, when set (training only), holds the modules ``input`` and, where the head is not tied,
+    ``output``, whose call returns the special rows (cells + 2, width) of that side; otherwise they are rows of the
+    embedding table and of the output head.
     """
 
     config_class = LinkVLAConfig
@@ -69,7 +128,7 @@ class LinkVLAForDriving(InternVLForConditionalGeneration):
         self.tile_embedding = nn.Parameter(torch.empty(TILES, 1, width))
         self.slot_embedding = nn.Parameter(torch.empty(config.slots, width))
         self.target_point_encoder = TargetPointEncoder(width)
-        self.action_table: nn.Module | None = None
+        self.action_tables: nn.ModuleDict | None = None
         self.vocabulary = config.vocabulary
         self.action_tokenizer = config.action_tokenizer
         nn.init.normal_(self.tile_embedding, std=0.02)
@@ -95,13 +154,23 @@ class LinkVLAForDriving(InternVLForConditionalGeneration):
         nn.init.normal_(self.tile_embedding, std=0.02)
         nn.init.normal_(self.slot_embedding, std=0.05)
 
-    @property
-    def action_rows(self) -> torch.Tensor:
-        """(5656, width): embeddings of the action cells, and the head that scores them."""
-        if self.action_table is not None:
-            return self.action_table()
+    def tables(self) -> Tables:
+        """The codebook as it stands; call once per forward, trained tables are computed anew."""
         base = self.vocabulary.action_base
-        return self.get_input_embeddings().weight[base : base + self.vocabulary.action_tokens]
+        end = base + self.vocabulary.special_tokens
+        sides = {"input": self.get_input_embeddings().weight, "output": self.get_output_embeddings().weight}
+        if self.action_tables is None:
+            special = {side: weight[base:end] for side, weight in sides.items()}
+        else:
+            special = {side: table() for side, table in self.action_tables.items()}
+            special.setdefault("output", special["input"])
+        return Tables(
+            self.vocabulary.action_tokens,
+            sides["input"][:base],
+            special["input"],
+            sides["output"][:base],
+            special["output"],
+        )
 
     def see(self, pixel_values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Tiles (B, 2, 3, s, s) to image tokens (B, 2 * n, width) and patch features (B, 2, patches, vision width)."""
@@ -113,14 +182,53 @@ class LinkVLAForDriving(InternVLForConditionalGeneration):
         patches = output.last_hidden_state[:, 1:].unflatten(0, (batch, TILES))
         return tokens.flatten(1, 2), patches
 
-    def embed_prefix(self, batch: DrivingBatch, image_tokens: torch.Tensor, target_point_id: int) -> torch.Tensor:
-        """Prefix embeddings (B, P, width): text rows, with image tokens and encoded target points put in place."""
+    def embed_prefix(self, batch: DrivingBatch, tables: Tables, image_tokens: torch.Tensor) -> torch.Tensor:
+        """Prefix embeddings (B, P, width): table rows, with image tokens and encoded target points put in place."""
         ids = batch.input_ids
-        embedded = self.get_input_embeddings()(ids)
+        embedded = tables.embed(ids)
         image = (ids == self.config.image_token_id)[..., None]
         embedded = embedded.masked_scatter(image, image_tokens.to(embedded.dtype))
-        is_point = ids == target_point_id
+        is_point = ids == self.config.target_point_token_id
         which = (is_point.cumsum(-1) - 1).clamp(0, TARGET_POINTS - 1)
         points = self.target_point_encoder(batch.target_points).to(embedded.dtype)
         chosen = points.gather(1, which[..., None].expand(-1, -1, points.shape[-1]))
         return torch.where(is_point[..., None], chosen, embedded)
+
+    def forward_block(
+        self, batch: DrivingBatch, tables: Tables, block: torch.Tensor | None = None, causal: int = 0
+    ) -> Hidden:
+        """Prefix and action block in one forward: how training runs.
+
+        ``block`` (B, N, width) follows the prefix. Its first ``causal`` positions are causal; the others see the
+        prefix, the whole block and one another, in both directions. The prefix is causal and sees nothing of it.
+        """
+        image_tokens, patches = self.see(batch.pixel_values)
+        prefix = self.embed_prefix(batch, tables, image_tokens)
+        length = prefix.shape[1]
+        sequence = prefix if block is None else torch.cat([prefix, block], dim=1)
+        valid = functional.pad(batch.valid, (0, sequence.shape[1] - length), value=True)
+        hidden = self.model.language_model(
+            inputs_embeds=sequence,
+            attention_mask=attention_mask(valid, length + causal),
+            position_ids=positions(valid),
+            use_cache=False,
+        ).last_hidden_state
+        return Hidden(hidden[:, :length], hidden[:, length:], patches)
+
+
+def positions(valid: torch.Tensor) -> torch.Tensor:
+    """(B, n) rotary positions that skip the padding on the left."""
+    return (valid.long().cumsum(-1) - 1).clamp(min=0)
+
+
+def attention_mask(valid: torch.Tensor, causal: int) -> torch.Tensor:
+    """(B, 1, n, n) bool, True = may attend: the first ``causal`` positions look back only, the rest at everything.
+
+    Padding (``valid`` (B, n) False) is never seen, except by itself: a row that sees nothing would turn into NaN and
+    poison its batch.
+    """
+    total = valid.shape[1]
+    allowed = torch.ones(total, total, dtype=torch.bool, device=valid.device).tril()
+    allowed[causal:] = True
+    itself = torch.eye(total, dtype=torch.bool, device=valid.device)
+    return ((allowed & valid[:, None, :]) | itself)[:, None]

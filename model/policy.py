@@ -11,7 +11,7 @@ import torch
 
 from linkvla.model.checkpoint_folder import load_checkpoint
 from linkvla.model.data.view import CameraRig
-from linkvla.model.decoding.coarse_to_fine import decode
+from linkvla.model.decoding import decode
 from linkvla.model.interface.errors import ConfigurationError
 from linkvla.model.interface.types import PATH_POINTS, Observation, Plan
 from linkvla.model.modeling_linkvla import LinkVLAForDriving
@@ -74,7 +74,7 @@ class LinkVLAPolicy:
         prepared = time.perf_counter()
         decoded = decode(self.model, batch)
         points = decoded.points.double().cpu().numpy()
-        certainty = decoded.scores.goal_logits.float().softmax(-1).amax(-1).cpu().numpy()
+        certainty = decoded.certainty.cpu().numpy()
         timing = {
             "prepare_ms": 1e3 * (prepared - start),
             "decode_ms": 1e3 * (time.perf_counter() - prepared),

@@ -9,18 +9,16 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from tokenizers import Tokenizer
+from tokenizers import Encoding, Tokenizer
 
 from linkvla.model import prompts
 from linkvla.model.configuration_linkvla import TILES, LinkVLAConfig
 from linkvla.model.data.view import kept_rows, make_view
 from linkvla.model.interface.errors import ConfigurationError, ObservationError
 from linkvla.model.interface.types import Command, Observation
-from linkvla.model.modeling_linkvla import DrivingBatch
+from linkvla.model.modeling_linkvla import GOALS, IGNORED, DrivingBatch
+from linkvla.model.prompts import Turn
 from linkvla.model.tokenizer.vocabulary import load_text_tokenizer
-
-TARGET_POINT_ID = prompts.SPECIAL_TOKENS.index(prompts.TARGET_POINT)
-PADDING_ID = prompts.SPECIAL_TOKENS.index(prompts.PADDING)
 
 
 @dataclass(frozen=True)
@@ -32,7 +30,6 @@ class Query:
     command: int = Command.LANE_FOLLOW
     next_command: int = Command.LANE_FOLLOW
     distance_to_command: float = 0.0
-    instruction: str | None = None
     navigation: str | None = None
 
 
@@ -53,8 +50,6 @@ class LinkVLAProcessor:
         self._rig = config.camera_rig
         self._mean = torch.tensor(config.image_mean).view(1, 3, 1, 1)
         self._std = torch.tensor(config.image_std).view(1, 3, 1, 1)
-        vocabulary = config.vocabulary
-        self._goals = [vocabulary.path_goal, vocabulary.waypoint_goal]
 
     @classmethod
     def from_folder(cls, folder: Path, config: LinkVLAConfig) -> LinkVLAProcessor:
@@ -83,14 +78,72 @@ class LinkVLAProcessor:
         values = torch.addcmul((shift - self._mean) / self._std, values, scale / (255.0 * self._std))
         return torch.stack(values.chunk(TILES, dim=-1), dim=1).contiguous()
 
-    def text(self, query: Query) -> str:
-        """The prompt as text, chat template included, without the goal tokens."""
-        if query.instruction:
-            navigation = prompts.without_markup(query.instruction)
+    def navigation(self, query: Query) -> str:
+        """The navigation part of the prompt, in the query's style or the configured one."""
+        style = query.navigation or self.config.navigation
+        return prompts.navigation_text(style, query.command, query.next_command, query.distance_to_command)
+
+    def drive_turns(self, queries: Sequence[Query]) -> list[Turn]:
+        """Plain driving: waypoints at once."""
+        return [prompts.drive_turn(query.speed, self.navigation(query)) for query in queries]
+
+    def encode(
+        self,
+        views: np.ndarray,
+        turns: Sequence[Turn],
+        target_points: np.ndarray,
+        *,
+        open_answer: bool = False,
+        gain: np.ndarray | None = None,
+        offset: np.ndarray | None = None,
+    ) -> DrivingBatch:
+        """Tensors for B turns, padded on the left.
+
+        Args:
+            views: (B, H, W, 3) uint8, see ``view``.
+            turns: what is asked and answered.
+            target_points: (B, 2, 2) metres, ego frame.
+            open_answer: leave the answer to the network: the prompt ends where it begins, and there are no labels.
+            gain, offset: see ``pixels``.
+
+        Raises ObservationError for views of another shape and for a prompt that is too long.
+        """
+        expected = (len(turns), *self.config.view_shape, 3)
+        if views.shape != expected or views.dtype != np.uint8:
+            raise ObservationError(f"views must be {expected} uint8, got {views.shape} {views.dtype}; use `view` first")
+        rows, answers = zip(*(self._ids(turn, open_answer) for turn in turns))
+        length = max(map(len, rows))
+        limit = self.config.text_config.max_position_embeddings - GOALS - self.config.slots
+        if length > limit:
+            raise ObservationError(f"the prompt takes {length} tokens, at most {limit} fit; shorten the instruction")
+        ids = torch.full((len(rows), length), self.config.padding_token_id)
+        labels = torch.full_like(ids, IGNORED)
+        for n, (row, answer) in enumerate(zip(rows, answers)):
+            ids[n, length - len(row) :] = torch.tensor(row)
+            if answer:
+                labels[n, length - answer :] = ids[n, length - answer :]
+        valid = torch.arange(length) >= torch.tensor([[length - len(row)] for row in rows])
+        points = torch.from_numpy(np.asarray(target_points, np.float32))
+        return DrivingBatch(self.pixels(views, gain, offset), ids, valid, points, None if open_answer else labels)
+
+    def _ids(self, turn: Turn, open_answer: bool) -> tuple[list[int], int]:
+        """Token ids of a turn, and how many at the end belong to the answer."""
+        image, user, answer = prompts.chat(turn, self.config.image_tokens)
+        cells = [] if turn.actions is None else turn.actions
+        middle = [self.config.vocabulary.action_base + int(cell) for cell in cells]
+        if open_answer:
+            return [*self._encoded(image).ids, *middle, *self._encoded(user).ids], 0
+        if middle:
+            rest = self._encoded(user + answer)
+            ids = [*self._encoded(image).ids, *middle, *rest.ids]
         else:
-            style = query.navigation or self.config.navigation
-            navigation = prompts.navigation_text(style, query.command, query.next_command, query.distance_to_command)
-        return prompts.chat(prompts.drive_text(query.speed, navigation), self.config.image_tokens)
+            rest = self._encoded(image + user + answer)
+            ids = rest.ids
+        begins = len(user) if middle else len(image + user)
+        return ids, sum(start >= begins for start, _ in rest.offsets)
+
+    def _encoded(self, text: str) -> Encoding:
+        return self.tokenizer.encode(text, add_special_tokens=False)
 
     def batch(
         self,
@@ -99,38 +152,34 @@ class LinkVLAProcessor:
         gain: np.ndarray | None = None,
         offset: np.ndarray | None = None,
     ) -> DrivingBatch:
-        """Tensors for B samples: views (B, H, W, 3) uint8 and their queries; prompts are padded on the left."""
-        expected = (len(queries), *self.config.view_shape, 3)
-        if views.shape != expected or views.dtype != np.uint8:
-            raise ObservationError(f"views must be {expected} uint8, got {views.shape} {views.dtype}; use `view` first")
-        rows = [
-            encoding.ids + self._goals
-            for encoding in self.tokenizer.encode_batch([self.text(query) for query in queries])
-        ]
-        length = max(map(len, rows))
-        limit = self.config.text_config.max_position_embeddings - self.config.slots
-        if length > limit:
-            raise ObservationError(f"the prompt takes {length} tokens, at most {limit} fit; shorten the instruction")
-        ids = torch.tensor([[PADDING_ID] * (length - len(row)) + row for row in rows])
-        valid = torch.arange(length) >= torch.tensor([[length - len(row)] for row in rows])
-        points = torch.from_numpy(np.stack([np.asarray(q.target_points_in_ego, np.float32) for q in queries]))
-        return DrivingBatch(self.pixels(views, gain, offset), ids, valid, points)
+        """``encode`` for plain driving."""
+        points = np.stack([np.asarray(query.target_points_in_ego, np.float32) for query in queries])
+        return self.encode(views, self.drive_turns(queries), points, gain=gain, offset=offset)
+
+    def query(self, observation: Observation) -> Query:
+        """What an observation says beside its picture."""
+        return Query(
+            speed=observation.speed,
+            target_points_in_ego=observation.target_points_in_ego,
+            command=observation.command,
+            next_command=observation.next_command,
+            distance_to_command=observation.distance_to_command,
+        )
+
+    def turn(self, observation: Observation) -> Turn:
+        """The driving turn of an observation: its instruction where it has one, plain driving otherwise."""
+        query = self.query(observation)
+        if observation.instruction is None:
+            return prompts.drive_turn(query.speed, self.navigation(query))
+        return prompts.instruction_turn(
+            query.speed, self.navigation(query), observation.instruction, safety=observation.refuse_unsafe
+        )
 
     def observe(self, observations: Sequence[Observation]) -> DrivingBatch:
         """Tensors for driving, from whole camera frames."""
         views = np.stack([self.view(observation.image) for observation in observations])
-        queries = [
-            Query(
-                speed=observation.speed,
-                target_points_in_ego=observation.target_points_in_ego,
-                command=observation.command,
-                next_command=observation.next_command,
-                distance_to_command=observation.distance_to_command,
-                instruction=observation.instruction,
-            )
-            for observation in observations
-        ]
-        return self.batch(views, queries)
+        points = np.stack([observation.target_points_in_ego for observation in observations])
+        return self.encode(views, [self.turn(observation) for observation in observations], points)
 
     def save(self, folder: Path) -> None:
         """Write ``tokenizer.json``, ``camera.json`` and ``prompts.json``: what a reader needs to rebuild the inputs."""
@@ -145,6 +194,6 @@ class LinkVLAProcessor:
             "phrases": {command.name.lower(): phrase for command, phrase in prompts.PHRASES.items()},
             "request": prompts.REQUEST,
             "answer": prompts.ANSWER,
-            "example": self.text(example),
+            "example": "".join(prompts.chat(self.drive_turns([example])[0], self.config.image_tokens)),
         }
         (folder / "prompts.json").write_text(json.dumps(description, indent=1) + "\n")

@@ -1,9 +1,14 @@
 """The words around the image: navigation phrases, prompts and the chat template. No torch.
 
-Wording and layout are SimLingo's, which LinkVLA keeps, so that other weights of the same family can be used.
+Wording and layout are SimLingo's, which LinkVLA keeps, so that other weights of the same family can be used. The one
+prompt of our own is that of the understanding direction, which no public code shows.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
 
 from linkvla.model.interface.errors import ConfigurationError
 from linkvla.model.interface.types import Command
@@ -15,7 +20,7 @@ PADDING = "<|pad|>"
 
 SPECIAL_TOKENS = (PADDING, TURN_START, TURN_END, IMAGE_START, IMAGE_END, IMAGE_CONTEXT, TARGET_POINT)
 
-NAVIGATION_STYLES = ("target_point", "command", "both")
+NAVIGATION_STYLES = ("target_point", "command", "both", "none")
 
 PHRASES = {
     Command.LEFT: "go left at the next intersection",
@@ -27,7 +32,24 @@ PHRASES = {
 }
 
 REQUEST = "Predict the waypoints."
+COMMENTARY_REQUEST = "What should the ego do next?"
+DESCRIPTION_REQUEST = "These are the planned actions. What do they mean?"
 ANSWER = "Waypoints:"
+OBEYED = "Following the given instruction."
+FOLLOW_FLAG, SAFETY_FLAG = "<INSTRUCTION_FOLLOWING>", "<SAFETY>"
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One question and its answer.
+
+    ``actions``: (30,) int cells, 20 path points and 10 speed waypoints, put between image and text: the understanding
+    direction [V, A, L]. They are inserted as ids, by arithmetic; no text can spell one.
+    """
+
+    user: str
+    answer: str = ANSWER
+    actions: np.ndarray | None = None
 
 
 def command_text(command: int, next_command: int, distance: float) -> str:
@@ -46,26 +68,74 @@ def navigation_text(style: str, command: int, next_command: int, distance: float
     if style not in NAVIGATION_STYLES:
         raise ConfigurationError(f"navigation style must be one of {', '.join(NAVIGATION_STYLES)}, got {style!r}")
     parts = []
-    if style != "command":
+    if style in ("target_point", "both"):
         parts.append(f"Target waypoint: {TARGET_POINT}{TARGET_POINT}.")
-    if style != "target_point":
+    if style in ("command", "both"):
         parts.append(command_text(command, next_command, distance))
     return " ".join(parts)
 
 
-def drive_text(speed: float, navigation: str) -> str:
-    """The user's text of a driving prompt; ``speed`` in m/s, said to one decimal."""
-    return f"Current speed: {max(speed, 0.0):.1f} m/s. {navigation} {REQUEST}"
+def drive_turn(speed: float, navigation: str) -> Turn:
+    """Waypoints at once. ``speed`` in m/s, said to one decimal; the same in all turns below."""
+    return Turn(_joined(_speed_text(speed), navigation, REQUEST))
+
+
+def commentary_turn(speed: float, navigation: str, commentary: str = "") -> Turn:
+    """Words before waypoints (chain of thought)."""
+    return Turn(_joined(_speed_text(speed), navigation, COMMENTARY_REQUEST), _joined(commentary, ANSWER))
+
+
+def commented_turn(speed: float, navigation: str, commentary: str) -> Turn:
+    """Waypoints for a commentary that is given."""
+    return Turn(_joined(_speed_text(speed), navigation or "Command:", without_markup(commentary), REQUEST))
+
+
+def question_turn(speed: float, navigation: str, question: str, answer: str = "") -> Turn:
+    """A visual question."""
+    return Turn(_joined(_speed_text(speed), navigation, f"Q: {without_markup(question)}"), _joined("A:", answer))
+
+
+def instruction_turn(speed: float, navigation: str, instruction: str, *, safety: bool, answer: str = OBEYED) -> Turn:
+    """Waypoints for an instruction (Action Dreaming).
+
+    ``safety``: unsafe wishes are to be refused. ``answer``: what is said before the waypoints: obedience, or the
+    refusal with its reason.
+    """
+    flag = SAFETY_FLAG if safety else FOLLOW_FLAG
+    return Turn(_joined(flag, _speed_text(speed), navigation, without_markup(instruction)), _joined(answer, ANSWER))
+
+
+def description_turn(speed: float, navigation: str, actions: np.ndarray, text: str = "") -> Turn:
+    """The understanding direction: words for given actions (LinkVLA equation 4)."""
+    return Turn(_joined(_speed_text(speed), navigation, DESCRIPTION_REQUEST), text, np.asarray(actions))
 
 
 def without_markup(text: str) -> str:
     """Free text with every special token taken out, so that a user's words cannot pose as image, slot or turn."""
-    for token in SPECIAL_TOKENS:
-        text = text.replace(token, "")
+    before = None
+    while before != text:  # taking one out may join another
+        before = text
+        for token in SPECIAL_TOKENS:
+            text = text.replace(token, "")
     return text
 
 
-def chat(user_text: str, image_tokens: int, answer: str = ANSWER) -> str:
-    """One turn in InternVL's template without a system turn, image first; the action block follows the answer."""
+def chat(turn: Turn, image_tokens: int) -> tuple[str, str, str]:
+    """One turn in InternVL's template without a system turn: (up to the image, up to the answer, the answer).
+
+    The actions of an understanding turn go between the first two; the action block of a driving turn follows the last.
+    """
     image = IMAGE_START + IMAGE_CONTEXT * image_tokens + IMAGE_END
-    return f"{TURN_START}user\n{image}\n{user_text}{TURN_END}{TURN_START}assistant\n{answer}{TURN_END}"
+    return (
+        f"{TURN_START}user\n{image}\n",
+        f"{turn.user}{TURN_END}{TURN_START}assistant\n",
+        f"{turn.answer}{TURN_END}",
+    )
+
+
+def _speed_text(speed: float) -> str:
+    return f"Current speed: {max(speed, 0.0):.1f} m/s."
+
+
+def _joined(*parts: str) -> str:
+    return " ".join(part for part in parts if part)

@@ -16,6 +16,9 @@ Columns of a row (ego frame: x forward, y right, metres)::
     tag                     int32                  bit mask, see Tag
     weight                  float32                sampling weight
     town                    int16                  index into manifest["towns"]
+
+An annotated recording also has ``annotations.bin``, one line of JSON per row (see ``sample.Annotations``), and
+``annotations.npy``, int64 (rows + 1,), where each line begins.
 """
 
 from __future__ import annotations
@@ -25,11 +28,13 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntFlag
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from linkvla.model.data.sample import Annotations
 from linkvla.model.data.view import CameraRig
 from linkvla.model.interface.errors import DataError
 from linkvla.model.interface.types import PATH_POINTS, SPEED_WAYPOINTS
@@ -81,6 +86,7 @@ class Record:
     tag: int = 0
     weight: float = 1.0
     town: str | int = ""
+    annotations: Annotations | None = None  # kept by annotated recordings only
 
 
 def _columns(view_shape: tuple[int, int], classes: int) -> dict[str, tuple[np.dtype, tuple[int, ...]]]:
@@ -108,8 +114,8 @@ class RecordingWriter:
     it.
 
     ``capacity`` rows are reserved sparsely. ``towns`` fixes the town indices; names not in it are added as they come.
-    ``notes`` goes into the manifest as it is (settings, seeds). Raises DataError when the folder already holds a
-    recording.
+    ``notes`` goes into the manifest as it is (settings, seeds). ``annotated`` keeps the rows' language. Raises
+    DataError when the folder already holds a recording.
     """
 
     def __init__(
@@ -121,6 +127,7 @@ class RecordingWriter:
         towns: Sequence[str] = (),
         camera: CameraRig | None = None,
         notes: Mapping[str, Any] | None = None,
+        annotated: bool = False,
     ) -> None:
         if capacity < 1 or view_shape[0] % CELL or view_shape[1] % CELL:
             raise DataError(
@@ -141,6 +148,8 @@ class RecordingWriter:
             name: np.lib.format.open_memmap(self._path(name), "w+", dtype, (capacity, *shape))
             for name, (dtype, shape) in self._specification.items()
         }
+        self._lines = (self.folder / "annotations.bin").open("wb") if annotated else None  # noqa: SIM115
+        self._line_starts = [0]
 
     def __len__(self) -> int:
         return self._count
@@ -166,6 +175,10 @@ class RecordingWriter:
             row[name] = array
         for name, array in row.items():
             self._maps[name][self._count] = array
+        if self._lines is not None:
+            line = (record.annotations or Annotations()).to_json().encode() + b"\n"
+            self._lines.write(line)
+            self._line_starts.append(self._line_starts[-1] + len(line))
         self._count += 1
 
     def close(self) -> None:
@@ -177,6 +190,9 @@ class RecordingWriter:
         self._maps = {}
         for name in self._specification:
             self._cut(name)
+        if self._lines is not None:
+            self._lines.close()
+            np.save(self._path("annotations"), np.array(self._line_starts, np.int64))
         manifest = {
             "format": FORMAT,
             "rows": self._count,
@@ -184,6 +200,7 @@ class RecordingWriter:
             "classes": list(AUXILIARY_CLASSES),
             "towns": self._towns,
             "camera": self._camera.as_dict(),
+            "annotated": self._lines is not None,
             "notes": self._notes,
         }
         temporary = self.folder / "manifest.json.tmp"
@@ -255,6 +272,33 @@ class Recording:
     def camera(self) -> CameraRig:
         """The camera that the views were taken with."""
         return CameraRig(**self.manifest["camera"])
+
+    @property
+    def annotated(self) -> bool:
+        """Whether the rows carry language."""
+        return bool(self.manifest.get("annotated"))
+
+    def annotations(self, row: int) -> Annotations:
+        """Language of one row; empty where the recording has none. Raises DataError when it is damaged."""
+        if not self.annotated:
+            return Annotations()
+        start, end = self._line_starts[row], self._line_starts[row + 1]
+        return Annotations.from_json(bytes(self._lines[start:end]).decode("utf-8", errors="replace"))
+
+    @cached_property
+    def _line_starts(self) -> np.ndarray:
+        return _map_column(self.folder / "annotations.npy", np.dtype("<i8"), (len(self) + 1,))
+
+    @cached_property
+    def _lines(self) -> np.ndarray:
+        path, expected = self.folder / "annotations.bin", int(self._line_starts[-1])
+        try:
+            lines = np.memmap(path, np.uint8, "r") if expected else np.zeros(0, np.uint8)
+        except (OSError, ValueError) as error:
+            raise DataError(f"{path} cannot be read: {error}") from None
+        if len(lines) != expected:
+            raise DataError(f"{path} should have {expected} bytes, has {len(lines)}; record it again")
+        return lines
 
 
 def open_recordings(folder: Path | str) -> list[Recording]:

@@ -1,0 +1,17 @@
+"""From a prompt to points: the decoder that a configuration names."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+from linkvla.model.decoding import coarse_to_fine
+from linkvla.model.decoding.decoded import Decoded
+from linkvla.model.decoding.prefix import begin
+from linkvla.model.modeling_linkvla import DrivingBatch, LinkVLAForDriving
+
+_DECODERS: dict[str, ModuleType] = {"coarse_to_fine": coarse_to_fine}
+
+
+def decode(model: LinkVLAForDriving, batch: DrivingBatch, mode: str | None = None) -> Decoded:
+    """Points for a batch whose answers are complete, by the configuration's ``action_head``."""
+    return _DECODERS[model.config.action_head].decode(model, begin(model, batch), mode)

@@ -42,7 +42,8 @@ class Observation:
     command: Command = Command.LANE_FOLLOW
     next_command: Command = Command.LANE_FOLLOW
     distance_to_command: float = 0.0  # m, to the first target point
-    instruction: str | None = None  # free language; replaces the navigation part of the prompt
+    instruction: str | None = None  # free language, such as "stop now"; None drives by navigation alone
+    refuse_unsafe: bool = False  # an instruction that is not safe is refused, in words, and not followed
 
     def __post_init__(self) -> None:
         image = self.image

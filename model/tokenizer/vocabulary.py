@@ -44,6 +44,11 @@ class UnifiedVocabulary:
         return self.path_goal + 1
 
     @property
+    def special_tokens(self) -> int:
+        """Action cells and goal tokens, which lie side by side."""
+        return self.action_tokens + 2
+
+    @property
     def rows(self) -> int:
         """Rows of the table, padding included."""
         return -(-(self.waypoint_goal + 1) // _ROW_MULTIPLE) * _ROW_MULTIPLE
@@ -56,7 +61,7 @@ def prompt_corpus() -> list[str]:
     for n, (command, following) in enumerate(itertools.product(Command, Command)):
         for style in prompts.NAVIGATION_STYLES:
             navigation = prompts.navigation_text(style, command, following, 7.0 * n)
-            whole = prompts.chat(prompts.drive_text(0.3 * n, navigation), image_tokens=0)
+            whole = "".join(prompts.chat(prompts.drive_turn(0.3 * n, navigation), image_tokens=0))
             corpus.extend(piece for piece in special.split(whole) if piece)
     return corpus
 
@@ -68,7 +73,8 @@ def train_text_tokenizer(size: int = 640) -> Tokenizer:
     """
     tokenizer = Tokenizer(models.BPE())
     # Constant phrases are words of their own, so that they become one token each and combine freely.
-    phrases = [*prompts.PHRASES.values(), " then ", " in ", " meter"]
+    # The head of the answer stands apart too: a token across it would be half question, half answer.
+    phrases = [*prompts.PHRASES.values(), " then ", " in ", " meter", "assistant\n"]
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
             pre_tokenizers.Digits(individual_digits=True),

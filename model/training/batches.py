@@ -62,9 +62,12 @@ class TrainingBatch:
 
     def split(self, parts: int) -> list[TrainingBatch]:
         """At most ``parts`` batches of nearly equal size."""
-        tensors = (*vars(self.driving).values(), self.points, self.end_point_noise, self.presence, self.inverse_depth)
+        tensors = (*self._inputs(), self.points, self.end_point_noise, self.presence, self.inverse_depth)
         pieces = zip(*(torch.tensor_split(tensor, min(parts, len(self))) for tensor in tensors))
-        return [TrainingBatch(DrivingBatch(*piece[:4]), *piece[4:]) for piece in pieces]
+        return [TrainingBatch(DrivingBatch(*piece[:5]), *piece[5:]) for piece in pieces]
+
+    def _inputs(self) -> tuple[torch.Tensor, ...]:
+        return tuple(vars(self.driving).values())
 
 
 def points_of(recording: Recording, index: np.ndarray) -> np.ndarray:

@@ -18,16 +18,18 @@ from linkvla.model.processing_linkvla import LinkVLAProcessor
 
 def plain_tensors(model: LinkVLAForDriving, dtype: torch.dtype = torch.bfloat16) -> dict[str, torch.Tensor]:
     """The network's own tensors: action rows written into the shared table, no tied copy, no training helper."""
+    tied = model.config.tie_word_embeddings
     tensors = {
         name: tensor.detach().to(dtype).contiguous()
         for name, tensor in model.state_dict().items()
-        if not name.startswith("action_table.") and name != "lm_head.weight"
+        if not name.startswith("action_tables.") and not (tied and name == "lm_head.weight")
     }
-    if model.action_table is not None:
-        name = "model.language_model.embed_tokens.weight"
-        base, count = model.vocabulary.action_base, model.vocabulary.action_tokens
+    tables = model.tables()
+    sides = {"model.language_model.embed_tokens.weight": tables.special_in, "lm_head.weight": tables.special_out}
+    base = model.vocabulary.action_base
+    for name in sides.keys() & tensors.keys():
         table = tensors[name].clone()
-        table[base : base + count] = model.action_rows.detach().to(dtype)
+        table[base : base + model.vocabulary.special_tokens] = sides[name].detach().to(dtype)
         tensors[name] = table
     return tensors
 

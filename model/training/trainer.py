@@ -33,7 +33,7 @@ from linkvla.model.training.auxiliary import AuxiliaryHead
 from linkvla.model.training.batches import DataSource, Mixture, TrainingBatch, prefetch
 from linkvla.model.training.diary import Diary
 from linkvla.model.training.export import export
-from linkvla.model.training.objectives import action_loss, end_points, noised_end_points, parameter_groups
+from linkvla.model.training.objectives.action import action_loss, end_points, noised_end_points, parameter_groups
 from linkvla.model.training.recipe import Recipe
 from linkvla.model.training.state import Progress, load_state, save_state
 from linkvla.model.training.validation import evaluate
@@ -132,9 +132,10 @@ class Trainer:
         ends = noised_end_points(grid, end_points(batch.points), batch.end_point_noise)
         # The cache of casts is shared between threads, and would tie their graphs together.
         with torch.autocast("cpu", torch.bfloat16, enabled=recipe.bfloat16, cache_enabled=False):
-            scores = one_shot(self.model, batch.driving, ends)
-            loss = action_loss(grid, scores, batch.points)
-            seen = self.modules["auxiliary"].loss(scores.patches, batch.presence, batch.inverse_depth)
+            run = one_shot(self.model, batch.driving, ends)
+            score = run.tables.score_actions
+            loss = action_loss(grid, score(run.goals), score(run.fine), batch.points)
+            seen = self.modules["auxiliary"].loss(run.hidden.patches, batch.presence, batch.inverse_depth)
         total = recipe.goal_weight * loss.goal + (1.0 - recipe.goal_weight) * loss.fine + recipe.auxiliary_weight * seen
         gradients = torch.autograd.grad(total, self._parameters, allow_unused=True)
         return torch.stack([loss.goal, loss.fine, seen]).detach().float(), gradients, loss.masked
@@ -198,10 +199,11 @@ def _build(
         config = nano_config(tokenizer.get_vocab_size(), camera=rig.as_dict(), **recipe.architecture)
         model, processor = LinkVLAForDriving(config), LinkVLAProcessor(config, tokenizer)
         model.reset_for_scratch()
-    rows = model.action_rows.detach().clone()
-    model.action_table = ActionTable(model.action_tokenizer, rows.shape[1])
+    rows = model.tables().special_in.detach().clone()
+    table = ActionTable(model.action_tokenizer, rows.shape[1])
     if init is not None and not resume:
-        model.action_table.start_from(rows)
+        table.start_from(rows)
+    model.action_tables = nn.ModuleDict({"input": table})
     return model.train(), processor
 
 

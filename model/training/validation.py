@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from linkvla.model.data.recording import Recording, Tag
-from linkvla.model.decoding.coarse_to_fine import decode
+from linkvla.model.decoding import decode
 from linkvla.model.interface.types import PATH_POINTS
 from linkvla.model.modeling_linkvla import LinkVLAForDriving
 from linkvla.model.processing_linkvla import LinkVLAProcessor

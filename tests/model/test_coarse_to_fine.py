@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from linkvla.model.decoding.coarse_to_fine import coarse_line, decode, one_shot
+from linkvla.model.decoding import decode
+from linkvla.model.decoding.coarse_to_fine import coarse_line, one_shot
 from linkvla.model.processing_linkvla import Query
 
 
@@ -22,9 +23,10 @@ def test_two_cached_passes_equal_one_forward(tiny, samples):
     model, processor = tiny
     batch = processor.batch(*samples)
     decoded = decode(model, batch)
-    whole = one_shot(model, batch, decoded.end_points)
-    torch.testing.assert_close(decoded.scores.goal_logits, whole.goal_logits, atol=1e-5, rtol=0)
-    torch.testing.assert_close(decoded.scores.fine_logits, whole.fine_logits, atol=1e-5, rtol=0)
+    whole = one_shot(model, batch, model.action_tokenizer.expectation(decoded.goal_logits))
+    score = whole.tables.score_actions
+    torch.testing.assert_close(decoded.goal_logits, score(whole.goals), atol=1e-5, rtol=0)
+    torch.testing.assert_close(decoded.fine_logits, score(whole.fine), atol=1e-5, rtol=0)
 
 
 @torch.no_grad()
@@ -34,7 +36,7 @@ def test_a_padded_batch_decodes_as_its_samples_alone(tiny, samples):
     together = decode(model, processor.batch(views, queries))
     for n, query in enumerate(queries):
         alone = decode(model, processor.batch(views[n : n + 1], [query]))
-        torch.testing.assert_close(together.scores.fine_logits[n], alone.scores.fine_logits[0], atol=2e-5, rtol=0)
+        torch.testing.assert_close(together.fine_logits[n], alone.fine_logits[0], atol=2e-5, rtol=0)
 
 
 @torch.no_grad()
@@ -45,19 +47,19 @@ def test_refined_tokens_see_one_another_and_the_prefix_does_not_see_them(tiny, s
     moved = ends.clone()
     moved[:, 1] = torch.tensor([20.0, 5.0])  # changes the last ten coarse tokens only
     a, b = one_shot(model, batch, ends), one_shot(model, batch, moved)
-    assert torch.equal(a.goal_logits, b.goal_logits)
-    assert float((a.fine_logits[:, 0] - b.fine_logits[:, 0]).abs().max()) > 1e-4
+    assert torch.equal(a.goals, b.goals)
+    assert float((a.fine[:, 0] - b.fine[:, 0]).abs().max()) > 1e-4
 
 
 @torch.no_grad()
 def test_image_and_target_points_matter(tiny, samples):
     model, processor = tiny
     views, queries = samples
-    base = decode(model, processor.batch(views, queries)).scores.goal_logits
-    dark = decode(model, processor.batch(np.zeros_like(views), queries)).scores.goal_logits
+    base = decode(model, processor.batch(views, queries)).goal_logits
+    dark = decode(model, processor.batch(np.zeros_like(views), queries)).goal_logits
     assert float((base - dark).abs().amax(-1).min()) > 1e-4
     moved = [Query(3.0, q.target_points_in_ego + 5.0, 1, 4, 23.0, navigation=q.navigation) for q in queries]
-    change = (base - decode(model, processor.batch(views, moved)).scores.goal_logits).abs().amax((-1, -2))
+    change = (base - decode(model, processor.batch(views, moved)).goal_logits).abs().amax((-1, -2))
     assert change[0] > 1e-4 and change[2] > 1e-4
     assert float(change[1]) == 0.0  # command only: the points are not in the prompt
 

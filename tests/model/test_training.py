@@ -18,7 +18,7 @@ from linkvla.model.training import command
 from linkvla.model.training.action_table import ActionTable
 from linkvla.model.training.auxiliary import AuxiliaryHead
 from linkvla.model.training.batches import DataSource, Mixture
-from linkvla.model.training.objectives import SoftLabelCrossEntropy
+from linkvla.model.training.objectives.action import SoftLabelCrossEntropy
 from linkvla.model.training.recipe import Recipe
 from linkvla.model.training.trainer import train
 from linkvla.model.training.validation import evaluate, predict
@@ -52,7 +52,7 @@ def test_the_auxiliary_head_reads_each_cell_from_its_own_patch():
 def test_action_rows_can_start_from_an_exported_table():
     grid = ActionTokenizer()
     table = ActionTable(grid, 16)
-    rows = torch.randn(grid.size, 16)
+    rows = torch.randn(grid.size + 2, 16)
     table.start_from(rows)
     torch.testing.assert_close(table(), rows, atol=1e-3, rtol=0)
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from linkvla.model.decoding.coarse_to_fine import Scores
 from linkvla.model.interface.types import PATH_POINTS
 from linkvla.model.tokenizer.action_tokenizer import ActionTokenizer
 
@@ -63,12 +62,14 @@ def _entropy(probabilities: torch.Tensor) -> torch.Tensor:
     return torch.special.entr(probabilities).sum(-1)
 
 
-def action_loss(grid: ActionTokenizer, scores: Scores, points: torch.Tensor) -> ActionLoss:
-    """Losses of a forward against target points (B, 30, 2) in metres, ego frame."""
+def action_loss(
+    grid: ActionTokenizer, goal_logits: torch.Tensor, fine_logits: torch.Tensor, points: torch.Tensor
+) -> ActionLoss:
+    """Losses of logits (B, 2, cells) and (B, 30, cells) against target points (B, 30, 2) in metres, ego frame."""
     targets = torch.cat([end_points(points), points], dim=1)
     along_x, along_y, valid = grid.label_marginals(targets)
     losses = []
-    for logits, part in ((scores.goal_logits, slice(0, 2)), (scores.fine_logits, slice(2, None))):
+    for logits, part in ((goal_logits, slice(0, 2)), (fine_logits, slice(2, None))):
         x, y = along_x[:, part].flatten(0, 1), along_y[:, part].flatten(0, 1)
         weight = valid[:, part].flatten().float()
         excess = SoftLabelCrossEntropy.apply(logits.flatten(0, 1), x, y) - _entropy(x) - _entropy(y)

@@ -1,0 +1,152 @@
+"""``linkvla drive``, ``evaluate``, ``sim`` and ``doctor``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from linkvla.launch.cli_options import (
+    DEFAULT_CHECKPOINT,
+    Agent,
+    Checkpoint,
+    Seed,
+    Threads,
+    Towns,
+    Traffic,
+    out_option,
+)
+
+
+def drive(
+    route: Annotated[
+        Path | None,
+        typer.Option("--route", metavar="FILE", help="Leaderboard route file; held-out routes if left out."),
+    ] = None,
+    route_id: Annotated[
+        str | None, typer.Option("--id", metavar="ID", help="Which route of the file; its first if left out.")
+    ] = None,
+    checkpoint: Checkpoint = DEFAULT_CHECKPOINT,
+    agent: Agent = "linkvla",
+    out: Annotated[Path | None, out_option("output/drive-DATE-TIME")] = None,
+    towns: Towns = None,
+    traffic: Traffic = None,
+    seed: Seed = 0,
+    threads: Threads = None,
+    video: Annotated[bool, typer.Option(help="Write drive.mp4.")] = True,
+) -> None:
+    """Drive one route and leave its result, a table and a film.
+
+    Exit code 0: the route was completed; 1: it was not; 2: it could not be started.
+
+    **Examples**
+
+    `linkvla drive`: the default route of the held-out town, with the shipped network
+
+    `linkvla drive --route my_routes.xml --id 7 --out output/seven`: another route
+
+    `linkvla drive --agent expert`: the same route with the rule-based driver
+    """
+    from linkvla.launch.drive import DriveSettings, drive
+
+    record = drive(
+        DriveSettings(
+            routes_file=route,
+            route_id=route_id,
+            checkpoint=checkpoint,
+            agent=agent,
+            out=out,
+            towns=tuple(towns or ()),
+            seed=seed,
+            threads=threads,
+            traffic=traffic,
+            video=video,
+        )
+    )
+    raise typer.Exit(0 if record.score_route >= 100.0 else 1)
+
+
+def sim(
+    port: Annotated[int, typer.Option(metavar="N", help="RPC port; the next two are taken as well.")] = 2000,
+    town: Annotated[str, typer.Option(metavar="NAME", help="Town to start with.")] = "Maple",
+    towns: Towns = None,
+    host: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="Address to listen on; only this machine reaches 127.0.0.1.")
+    ] = "127.0.0.1",
+    seed: Seed = 0,
+) -> None:
+    """Run the embedded CARLA 0.9.16 server until Ctrl-C.
+
+    Any program that uses the `carla` package can connect to it.
+
+    **Examples**
+
+    `linkvla sim`: listens on port 2000, where CARLA programs look
+
+    `linkvla sim --port 2100 --towns ~/towns --town Riverside`: a town of your own (`~/towns/Riverside.xodr`)
+    """
+    from linkvla.launch.sim.serve import SimSettings, serve
+
+    serve(SimSettings(port=port, towns=tuple(towns or ()), town=town, host=host, seed=seed))
+
+
+def evaluate(
+    routes: Annotated[Path, typer.Option(metavar="FILE", help="Leaderboard route file.")],
+    checkpoint: Checkpoint = DEFAULT_CHECKPOINT,
+    agent: Agent = "linkvla",
+    subset: Annotated[str, typer.Option(metavar="IDS", help="Only these routes of the file, such as `1,4-9`.")] = "",
+    out: Annotated[Path | None, out_option("output/evaluate-DATE-TIME")] = None,
+    towns: Towns = None,
+    traffic: Traffic = None,
+    seed: Seed = 0,
+    repetitions: Annotated[int, typer.Option(metavar="N", min=1, help="How often each route is driven.")] = 1,
+    workers: Annotated[int, typer.Option(metavar="N", min=1, help="Simulators that run side by side.")] = 1,
+    threads: Threads = None,
+    device: Annotated[
+        str, typer.Option(metavar="DEVICE", help="Where the network runs: cpu, cuda, cuda:1 ...")
+    ] = "cpu",
+    black_frames: Annotated[
+        bool, typer.Option("--black-frames", help="Blind the agent: what is its score without the camera?")
+    ] = False,
+) -> None:
+    """Drive all routes of a file; leave the leaderboard's result file and a table.
+
+    Every finished route is kept: the same command with the same `--out` goes on where it stopped.
+
+    **Examples**
+
+    `linkvla evaluate --routes launch/evaluation/routes/heldout.xml`: the shipped network on the held-out routes
+
+    `linkvla evaluate --routes my.xml --agent expert --workers 2 --out output/expert`: the rule-based driver
+    """
+    from linkvla.launch.evaluation.evaluate import EvaluateSettings, evaluate
+
+    summary = evaluate(
+        EvaluateSettings(
+            routes=routes,
+            checkpoint=checkpoint,
+            agent=agent,
+            subset=subset,
+            out=out,
+            towns=tuple(towns or ()),
+            traffic=traffic,
+            seed=seed,
+            repetitions=repetitions,
+            workers=workers,
+            threads=threads,
+            device=device,
+            black_frames=black_frames,
+        )
+    )
+    raise typer.Exit(130 if summary.interrupted else 0)
+
+
+def doctor(checkpoint: Checkpoint = DEFAULT_CHECKPOINT) -> None:
+    """Check this machine: Python, packages, ports, disk, checkpoint.
+
+    Each line that fails says what to do. Exit code 0 when everything that a drive needs is there, 1 otherwise.
+    """
+    from linkvla.launch.doctor import diagnose
+
+    raise typer.Exit(0 if diagnose(checkpoint) else 1)

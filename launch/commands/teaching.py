@@ -1,0 +1,93 @@
+"""``linkvla collect`` and ``linkvla train``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from linkvla.launch.cli_options import (
+    Seed,
+    Towns,
+)
+
+
+def collect(
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder for the recordings, one part per worker.")],
+    policy: Annotated[
+        str,
+        typer.Option(
+            metavar="random|expert|CHECKPOINT",
+            help="Who brings the car into the situations; the labels are always the expert's.",
+        ),
+    ] = "random",
+    frames: Annotated[int, typer.Option(metavar="N", min=1, help="Frames to record.")] = 40_000,
+    town: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Town to record in, repeatable; all training towns if left out."),
+    ] = None,
+    towns: Towns = None,
+    line_share: Annotated[
+        float, typer.Option(metavar="SHARE", min=0.0, max=1.0, help="Of the situations, put before a stop line.")
+    ] = 0.3,
+    seed: Seed = 0,
+    workers: Annotated[int, typer.Option(metavar="N", min=1, help="Processes.")] = 2,
+) -> None:
+    """Record teaching data: what the camera sees, and what the expert would do.
+
+    Finished parts are kept: the same command goes on where it stopped.
+
+    **Examples**
+
+    `linkvla collect --out data/random --frames 40000`: situations drawn at random, also odd ones
+
+    `linkvla collect --out data/round1 --policy output/run/checkpoint`: situations that a network gets itself into
+    """
+    from linkvla.launch.collection import TRAINING_TOWNS, CollectSettings, collect
+
+    collect(
+        CollectSettings(
+            out=out,
+            frames=frames,
+            policy=policy,
+            towns=tuple(town or TRAINING_TOWNS),
+            town_directories=tuple(towns or ()),
+            line_share=line_share,
+            seed=seed,
+            workers=workers,
+        )
+    )
+
+
+def train(
+    data: Annotated[
+        list[str], typer.Option(metavar="FOLDER[=SHARE]", help="Recordings to learn from. May be given more than once.")
+    ],
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder for the run; the checkpoint appears in it.")],
+    seconds: Annotated[float | None, typer.Option(metavar="S", min=1, help="Training time.")] = None,
+    samples: Annotated[int | None, typer.Option(metavar="N", min=1, help="Samples to see.")] = None,
+    held_out: Annotated[
+        list[str] | None, typer.Option(metavar="FOLDER", help="Recordings to score on, repeatable.")
+    ] = None,
+    init: Annotated[str | None, typer.Option(metavar="NAME|FOLDER", help="Checkpoint to start from.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
+    threads: Annotated[int, typer.Option(metavar="N", min=1, help="Threads of the trainer.")] = 2,
+    setting: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Any other setting of the recipe, repeatable."),
+    ] = None,
+) -> None:
+    """Teach a network from recordings. Ctrl-C saves; `--resume` goes on.
+
+    **Examples**
+
+    `linkvla train --data data/random --seconds 1800 --out output/run`: half an hour from random weights
+
+    `linkvla train --data data/random=0.5 --data data/round1=0.5 --init linkvla-nano --samples 200000 --out output/next`
+    """
+    from linkvla.model.training.command import recipe_from
+    from linkvla.model.training.trainer import train
+
+    recipe = recipe_from(setting or [], total_samples=samples, total_seconds=seconds, threads=threads)
+    train(recipe, data, out, resume, init=init, held_out=held_out or [])
