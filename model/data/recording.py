@@ -148,7 +148,7 @@ class RecordingWriter:
             name: np.lib.format.open_memmap(self._path(name), "w+", dtype, (capacity, *shape))
             for name, (dtype, shape) in self._specification.items()
         }
-        self._lines = (self.folder / "annotations.bin").open("wb") if annotated else None  # noqa: SIM115
+        self._lines = (self.folder / "annotations.bin").open("wb") if annotated else None
         self._line_starts = [0]
 
     def __len__(self) -> int:
