@@ -28,7 +28,7 @@ class Progress:
     next_evaluation: int = 0
 
 
-def save_state(path: Path, modules: nn.ModuleDict, optimizer: torch.optim.Optimizer, progress: Progress) -> None:
+def save_state(path: Path, modules: nn.Module, optimizer: torch.optim.Optimizer, progress: Progress) -> None:
     """Write everything to ``path``; a crash leaves the file before."""
     tensors = {
         f"weights/{name}": tensor.detach().contiguous()
@@ -44,7 +44,7 @@ def save_state(path: Path, modules: nn.ModuleDict, optimizer: torch.optim.Optimi
     os.replace(temporary, path)
 
 
-def load_state(path: Path, modules: nn.ModuleDict, optimizer: torch.optim.Optimizer) -> Progress:
+def load_state(path: Path, modules: nn.Module, optimizer: torch.optim.Optimizer) -> Progress:
     """Restore a run exactly. Raises CheckpointError when the file is damaged or belongs to another architecture."""
     tensors = read_tensors(path)
     weights = {k.removeprefix("weights/"): v for k, v in tensors.items() if k.startswith("weights/")}

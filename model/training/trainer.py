@@ -32,8 +32,9 @@ from linkvla.model.training.action_table import ActionTable
 from linkvla.model.training.auxiliary import AuxiliaryHead
 from linkvla.model.training.batches import DataSource, Mixture, TrainingBatch, prefetch
 from linkvla.model.training.diary import Diary
+from linkvla.model.training.engine import parameter_groups
 from linkvla.model.training.export import export
-from linkvla.model.training.objectives.action import action_loss, end_points, noised_end_points, parameter_groups
+from linkvla.model.training.objectives.action import action_loss, end_points, noised_end_points
 from linkvla.model.training.recipe import Recipe
 from linkvla.model.training.state import Progress, load_state, save_state
 from linkvla.model.training.validation import evaluate

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch import nn
 
 from linkvla.model.interface.types import PATH_POINTS
 from linkvla.model.tokenizer.action_tokenizer import ActionTokenizer
@@ -75,16 +74,3 @@ def action_loss(
         excess = SoftLabelCrossEntropy.apply(logits.flatten(0, 1), x, y) - _entropy(x) - _entropy(y)
         losses.append((excess * weight).sum() / weight.sum().clamp(min=1.0))
     return ActionLoss(losses[0], losses[1], int((~valid).sum()))
-
-
-def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict]:
-    """Matrices decay; vectors, embeddings of slots and the action residual do not (its zero is meaningful, not its
-    size).
-    """
-    decayed, free = [], []
-    for name, parameter in model.named_parameters():
-        matrix = parameter.ndim > 1 and not name.endswith(
-            ("residual", "_embedding", "cls_token", "position_embeddings")
-        )
-        (decayed if matrix else free).append(parameter)
-    return [{"params": decayed, "weight_decay": weight_decay}, {"params": free, "weight_decay": 0.0}]
