@@ -25,8 +25,9 @@ class LinkVLAConfig(InternVLConfig):
     """InternVL's configuration and LinkVLA's additions.
 
     ``text_tokens``: rows of the table that are text. ``action_head``: how actions are read, "coarse_to_fine" (the
-    paper), "autoregressive" (its AR variant) or "regression" (SimLingo's queries, the baseline). ``grid``: keyword
-    arguments of ActionTokenizer. ``camera``: keyword arguments of CameraRig. ``decode``: "soft" (local expectation) or
+    paper), "autoregressive" (its AR variant) or "regression" (SimLingo's queries, the baseline);
+    ``regression_path_hidden`` and ``regression_waypoint_hidden``: widths within the latter's two heads. ``grid``:
+    keyword arguments of ActionTokenizer. ``camera``: keyword arguments of CameraRig. ``decode``: "soft" (local expectation) or
     "hard" (the paper: cell centres). ``navigation``: what the driving prompt says, "target_point", "command", "both"
     or "none". ``image_mean`` and ``image_std``: RGB, of values in 0..1.
     """
@@ -38,6 +39,8 @@ class LinkVLAConfig(InternVLConfig):
     action_head: str = "coarse_to_fine"
     grid: dict[str, Any] | None = None
     camera: dict[str, Any] | None = None
+    regression_path_hidden: list | tuple = (512, 256)
+    regression_waypoint_hidden: list | tuple = (256,)
     decode: str = "soft"
     navigation: str = "both"
     image_mean: list | tuple = (0.485, 0.456, 0.406)

@@ -10,6 +10,7 @@ from torch.nn import functional
 from transformers import InternVLForConditionalGeneration
 
 from linkvla.model.configuration_linkvla import TILES, LinkVLAConfig
+from linkvla.model.regression_head import RegressionHead
 
 TARGET_POINTS = 2
 GOALS = 2
@@ -128,6 +129,10 @@ class LinkVLAForDriving(InternVLForConditionalGeneration):
         self.tile_embedding = nn.Parameter(torch.empty(TILES, 1, width))
         self.slot_embedding = nn.Parameter(torch.empty(config.slots, width))
         self.target_point_encoder = TargetPointEncoder(width)
+        if config.action_head == "regression":
+            self.regression_head = RegressionHead(
+                width, config.regression_path_hidden, config.regression_waypoint_hidden
+            )
         self.action_tables: nn.ModuleDict | None = None
         self.vocabulary = config.vocabulary
         self.action_tokenizer = config.action_tokenizer
@@ -153,6 +158,8 @@ class LinkVLAForDriving(InternVLForConditionalGeneration):
             linear.reset_parameters()
         nn.init.normal_(self.tile_embedding, std=0.02)
         nn.init.normal_(self.slot_embedding, std=0.05)
+        if self.config.action_head == "regression":
+            self.regression_head.reset_parameters()
 
     def tables(self) -> Tables:
         """The codebook as it stands; call once per forward, trained tables are computed anew."""

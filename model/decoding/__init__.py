@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from linkvla.model.decoding import coarse_to_fine
+from linkvla.model.decoding import autoregressive, coarse_to_fine, regression
 from linkvla.model.decoding.decoded import Decoded
 from linkvla.model.decoding.prefix import begin
 from linkvla.model.modeling_linkvla import DrivingBatch, LinkVLAForDriving
 
-_DECODERS: dict[str, ModuleType] = {"coarse_to_fine": coarse_to_fine}
+_DECODERS: dict[str, ModuleType] = {
+    "coarse_to_fine": coarse_to_fine,
+    "autoregressive": autoregressive,
+    "regression": regression,
+}
 
 
 def decode(model: LinkVLAForDriving, batch: DrivingBatch, mode: str | None = None) -> Decoded:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import torch
 
-from linkvla.model.decoding.decoded import Decoded, reader
+from linkvla.model.decoding.decoded import Decoded, certainty, reader
 from linkvla.model.decoding.prefix import Prefix, advance, append
 from linkvla.model.interface.types import PATH_POINTS, SPEED_WAYPOINTS
 from linkvla.model.modeling_linkvla import GOALS, DrivingBatch, Hidden, LinkVLAForDriving, Tables
@@ -76,5 +76,4 @@ def decode(
     ends = read(goal_logits) if end_points is None else end_points
     append(prefix, _slot_inputs(model, tables, ends))
     fine_logits = tables.score_actions(advance(model, prefix, open_block=True))
-    certainty = goal_logits.float().softmax(-1).amax(-1)
-    return Decoded(read(fine_logits), certainty, goal_logits, fine_logits)
+    return Decoded(read(fine_logits), certainty(goal_logits), goal_logits, fine_logits)

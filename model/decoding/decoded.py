@@ -7,8 +7,11 @@ from dataclasses import dataclass
 
 import torch
 
-from linkvla.model.interface.types import PATH_POINTS
+from linkvla.model.interface.types import PATH_POINTS, SPEED_WAYPOINTS
 from linkvla.model.modeling_linkvla import LinkVLAForDriving
+
+END_POINTS = [PATH_POINTS - 1, PATH_POINTS + SPEED_WAYPOINTS - 1]
+"""Where the end points are among the thirty: last path point, last speed waypoint."""
 
 
 @dataclass
@@ -23,7 +26,12 @@ class Decoded:
     @property
     def end_points(self) -> torch.Tensor:
         """(B, 2, 2): last path point and last speed waypoint."""
-        return self.points[:, [PATH_POINTS - 1, self.points.shape[1] - 1]]
+        return self.points[:, END_POINTS]
+
+
+def certainty(goal_logits: torch.Tensor) -> torch.Tensor:
+    """(B, 2): the probability of the best cell of each end point, from (B, 2, cells)."""
+    return goal_logits.float().softmax(-1).amax(-1)
 
 
 def reader(model: LinkVLAForDriving, mode: str | None = None) -> Callable[[torch.Tensor], torch.Tensor]:

@@ -1,0 +1,87 @@
+"""LinkVLA's autoregressive variant (the row "+Token" of its tables): one action token per forward pass.
+
+Each group begins with its goal token; its end point comes first, then the points from the first to the last but one:
+path goal, p_20, p_1 .. p_19, waypoint goal, w_10, w_1 .. w_9. Everything is causal, so thirty tokens take thirty passes
+of the language model where coarse-to-fine takes two. The goal tokens are known, and read together with what comes
+before them.
+
+Cells repeat along a trajectory (a standing car says one cell ten times), hence a token's input carries the embedding of
+its slot here too, as in the refinement block.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from linkvla.model.decoding.decoded import END_POINTS, Decoded, certainty, reader
+from linkvla.model.decoding.prefix import Prefix, advance, append
+from linkvla.model.interface.types import PATH_POINTS, SPEED_WAYPOINTS
+from linkvla.model.modeling_linkvla import DrivingBatch, Hidden, LinkVLAForDriving, Tables
+
+_POINTS = PATH_POINTS + SPEED_WAYPOINTS
+
+ORDER = (PATH_POINTS - 1, *range(PATH_POINTS - 1), _POINTS - 1, *range(PATH_POINTS, _POINTS - 1))
+"""Slots in the order in which they are said."""
+
+
+@dataclass
+class Training:
+    """One forward with every true token as input."""
+
+    tables: Tables
+    hidden: Hidden
+
+    @property
+    def fine(self) -> torch.Tensor:
+        """(B, 30, width): what each point is read from, in natural order: 20 path points, 10 speed waypoints."""
+        said = torch.cat([self.hidden.block[:, :PATH_POINTS], self.hidden.block[:, PATH_POINTS + 1 :]], dim=1)
+        return said[:, [ORDER.index(slot) for slot in range(_POINTS)]]
+
+
+def _token(model: LinkVLAForDriving, tables: Tables, cells: torch.Tensor, slots: list[int]) -> torch.Tensor:
+    """Inputs (B, n, width) for cells (B, n) said at ``slots``."""
+    return tables.embed_actions(cells) + model.slot_embedding[slots]
+
+
+def one_shot(model: LinkVLAForDriving, batch: DrivingBatch, points: torch.Tensor) -> Training:
+    """All thirty predictions in one forward, each given the true points (B, 30, 2) in metres before it (teacher
+    forcing).
+    """
+    tables = model.tables()
+    path, waypoints = ORDER[:PATH_POINTS], ORDER[PATH_POINTS:-1]  # nothing is read after the last
+    cells = model.action_tokenizer.encode(points.float())
+    goals = tables.goals(len(points))
+    block = torch.cat(
+        [
+            goals[:, :1],
+            _token(model, tables, cells[:, path], list(path)),
+            goals[:, 1:],
+            _token(model, tables, cells[:, waypoints], list(waypoints)),
+        ],
+        dim=1,
+    )
+    return Training(tables, model.forward_block(batch, tables, block, causal=block.shape[1]))
+
+
+def decode(model: LinkVLAForDriving, prefix: Prefix, mode: str | None = None) -> Decoded:
+    """Thirty passes over one cached prefix, greedy: the next input is the best cell, whatever ``mode`` reads.
+
+    ``mode`` is "soft" (local expectation) or "hard" (cell centres), by default the configuration's.
+    """
+    read, tables = reader(model, mode), prefix.tables
+    goals = tables.goals(len(prefix.pending))
+    said: dict[int, torch.Tensor] = {}
+    before = None
+    for slot in ORDER:
+        if before is not None:
+            append(prefix, _token(model, tables, said[before].argmax(-1, keepdim=True), [before]))
+        if slot in END_POINTS:
+            goal = END_POINTS.index(slot)
+            append(prefix, goals[:, goal : goal + 1])
+        said[slot] = tables.score_actions(advance(model, prefix)[:, -1])
+        before = slot
+    logits = torch.stack([said[slot] for slot in range(_POINTS)], dim=1)
+    goal_logits = logits[:, END_POINTS]
+    return Decoded(read(logits), certainty(goal_logits), goal_logits, logits)
