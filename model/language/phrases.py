@@ -81,7 +81,7 @@ class SpokenSpeed:
         return self.value / _KMH if self.unit == "km/h" else self.value
 
 
-_REASON = re.compile(r"\b(?:because|since|as|due to)\b[^.;!?]*")
+_ASIDE = re.compile(r"\b(?:because|since|as|due to|mind|watch)\b[^.;!?]*")  # reasons and notes: about others, not us
 _SIGN = r"(?! (?:sign|line|light))"
 
 # The first pattern that is found decides, so that the special stands before the general.
@@ -135,5 +135,5 @@ def spoken_speed(text: str) -> SpokenSpeed | None:
 
 
 def _first(readers, text: str):
-    said = _REASON.sub("", text.lower())
+    said = _ASIDE.sub("", text.lower())
     return next((intent for intent, pattern in readers if pattern.search(said)), None)
