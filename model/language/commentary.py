@@ -41,7 +41,9 @@ class Thing:
 
     @property
     def name(self) -> str:
-        """``red car``."""
+        """``red car``; a person is not red, the coat is."""
+        if self.noun == "pedestrian" and self.colour:
+            return f"pedestrian in {self.colour}"
         return f"{self.colour} {self.noun}".strip()
 
     @property
@@ -73,9 +75,9 @@ _REASONS = {
     CauseKind.WALKER: ("a pedestrian is on the road{away}", "a pedestrian stands in the lane{away}"),
     CauseKind.OBSTACLE: ("a {name} blocks the lane{away}", "a {name} lies in the way{away}"),
     CauseKind.BLOCKING_VEHICLE: ("a {name} stands across the lane{away}", "a {name} blocks the road{away}"),
-    CauseKind.RED_LIGHT: ("the light is red{away}", "the traffic light{away_or_ahead} is red"),
-    CauseKind.YELLOW_LIGHT: ("the light is yellow{away}", "the traffic light{away_or_ahead} is yellow"),
-    CauseKind.GREEN_LIGHT: ("the light is green{away}", "the traffic light{away_or_ahead} is green"),
+    CauseKind.RED_LIGHT: ("the light{away} is red", "the traffic light{away_or_ahead} is red"),
+    CauseKind.YELLOW_LIGHT: ("the light{away} is yellow", "the traffic light{away_or_ahead} is yellow"),
+    CauseKind.GREEN_LIGHT: ("the light{away} is green", "the traffic light{away_or_ahead} is green"),
     CauseKind.STOP_SIGN: ("there is a stop sign{away_or_ahead}", "a stop sign stands{away_or_ahead}"),
     CauseKind.STOP_SIGN_OBEYED: ("the stop at the sign is made", "the way past the stop sign is free"),
     CauseKind.BEND: ("the road bends{to_side}", "a bend{to_side} is coming", "there is a bend{to_side}"),

@@ -64,8 +64,8 @@ SLOWER = (
 )  # fmt: skip
 STOP = (
     "Stop.", "Stop now.", "Stop the car.", "Halt.", "Come to a halt.", "Brake to a stop.", "Stop here, please.",
-    "Bring the car to a standstill.", "Brake hard and stop.", "Stop at once.", "Full brake, now.",    "I want you to stop.",
-    "Please come to a stop.", "Halt the car here.",
+    "Bring the car to a standstill.", "Brake hard and stop.", "Stop at once.", "Full brake, now.",
+    "I want you to stop.", "Please come to a stop.", "Halt the car here.",
 )  # fmt: skip
 TARGET_SPEED = (
     "Drive at {speed}.", "Go {speed}.", "Set the speed to {speed}.", "Change your speed to {speed}.",
@@ -82,8 +82,8 @@ CHANGE_LANE = (
 CHANGE_LANES = (
     "Go {lanes} lanes to the {side}.", "Move {lanes} lanes {side}.", "Change {lanes} lanes to the {side}.",
     "Cross {lanes} lanes to the {side}.", "Shift {lanes} lanes to the {side}.", "Be {lanes} lanes further {side}.",
-    "Take the lane {lanes} lanes {side} of us.", "Please go over {lanes} lanes to the {side}.", "Switch {lanes} lanes over, to the {side}.",
-    "I want to be {lanes} lanes to the {side}.",
+    "Take the lane {lanes} lanes {side} of us.", "Please go over {lanes} lanes to the {side}.",
+    "Switch {lanes} lanes over, to the {side}.", "I want to be {lanes} lanes to the {side}.",
     "Drive {lanes} lanes over to the {side}.", "Swing {lanes} lanes {side}.",
 )  # fmt: skip
 CHANGE_LANE_AT = (
