@@ -47,6 +47,19 @@ def tiny(tokenizer):
     return model, LinkVLAProcessor(config, tokenizer)
 
 
+@pytest.fixture
+def untied(tokenizer):
+    """(model, processor) like ``tiny``, but with an output head of its own, as the paper's network has."""
+    torch.manual_seed(0)
+    config = nano_config(tokenizer.get_vocab_size(), **TINY)
+    config.tie_word_embeddings = config.text_config.tie_word_embeddings = False
+    model = LinkVLAForDriving(config).eval()
+    model.reset_for_scratch()
+    with torch.no_grad():
+        model.get_output_embeddings().weight.normal_(std=0.2)
+    return model, LinkVLAProcessor(config, tokenizer)
+
+
 def make_record(rng: np.random.Generator, shape=(64, 128), **changes) -> Record:
     """A random sample on a random arc."""
     curvature, speed = rng.uniform(-0.05, 0.05), rng.uniform(0.0, 9.0)
