@@ -27,9 +27,9 @@ class LinkVLAConfig(InternVLConfig):
     ``text_tokens``: rows of the table that are text. ``action_head``: how actions are read, "coarse_to_fine" (the
     paper), "autoregressive" (its AR variant) or "regression" (SimLingo's queries, the baseline);
     ``regression_path_hidden`` and ``regression_waypoint_hidden``: widths within the latter's two heads. ``grid``:
-    keyword arguments of ActionTokenizer. ``camera``: keyword arguments of CameraRig. ``decode``: "soft" (local expectation) or
-    "hard" (the paper: cell centres). ``navigation``: what the driving prompt says, "target_point", "command", "both"
-    or "none". ``image_mean`` and ``image_std``: RGB, of values in 0..1.
+    keyword arguments of ActionTokenizer. ``camera``: keyword arguments of CameraRig. ``decode``: "soft" (local
+    expectation) or "hard" (the paper: cell centres). ``navigation``: what the driving prompt says, "target_point",
+    "command", "both" or "none". ``image_mean`` and ``image_std``: RGB, of values in 0..1.
     """
 
     model_type = "linkvla"

@@ -10,11 +10,15 @@ from torch.nn import functional
 from transformers import InternVLForConditionalGeneration
 
 from linkvla.model.configuration_linkvla import TILES, LinkVLAConfig
+from linkvla.model.interface.errors import ConfigurationError
 from linkvla.model.regression_head import RegressionHead
 
 TARGET_POINTS = 2
 GOALS = 2
 """Goal tokens: path, then speed waypoints."""
+
+ATTENTION_IMPLEMENTATIONS = ("sdpa", "eager")
+"""Those that take an explicit mask of the shape that two-pass decoding needs."""
 
 IGNORED = -100
 """In labels: a token that nothing is learnt from."""
@@ -216,11 +220,30 @@ class LinkVLAForDriving(InternVLForConditionalGeneration):
         valid = functional.pad(batch.valid, (0, sequence.shape[1] - length), value=True)
         hidden = self.model.language_model(
             inputs_embeds=sequence,
-            attention_mask=attention_mask(valid, length + causal),
+            attention_mask=self.attention_mask(valid, length + causal),
             position_ids=positions(valid),
             use_cache=False,
         ).last_hidden_state
         return Hidden(hidden[:, :length], hidden[:, length:], patches)
+
+    def attention_mask(self, valid: torch.Tensor, causal: int, read: int = 0) -> torch.Tensor:
+        """``visibility`` of the positions after ``read``, in the form that the language model's attention takes.
+
+        "sdpa" takes booleans. "eager" adds the mask to its scores, so booleans would be silently wrong: it gets zero,
+        and the least finite number where nothing may be seen. Raises ConfigurationError for other implementations.
+        """
+        implementation = self.model.language_model.config._attn_implementation
+        if implementation not in ATTENTION_IMPLEMENTATIONS:
+            raise ConfigurationError(
+                f"attention implementation must be one of {', '.join(ATTENTION_IMPLEMENTATIONS)}, got "
+                f"{implementation!r}, which cannot take the refinement block's mask; call set_attn_implementation"
+            )
+        allowed = visibility(valid, causal)[:, :, read:]
+        if implementation == "sdpa":
+            return allowed
+        return torch.zeros(allowed.shape, dtype=self.dtype, device=valid.device).masked_fill_(
+            ~allowed, torch.finfo(self.dtype).min
+        )
 
 
 def positions(valid: torch.Tensor) -> torch.Tensor:
@@ -228,7 +251,7 @@ def positions(valid: torch.Tensor) -> torch.Tensor:
     return (valid.long().cumsum(-1) - 1).clamp(min=0)
 
 
-def attention_mask(valid: torch.Tensor, causal: int) -> torch.Tensor:
+def visibility(valid: torch.Tensor, causal: int) -> torch.Tensor:
     """(B, 1, n, n) bool, True = may attend: the first ``causal`` positions look back only, the rest at everything.
 
     Padding (``valid`` (B, n) False) is never seen, except by itself: a row that sees nothing would turn into NaN and

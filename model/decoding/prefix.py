@@ -11,7 +11,7 @@ import torch
 from torch.nn import functional
 from transformers import DynamicCache
 
-from linkvla.model.modeling_linkvla import DrivingBatch, LinkVLAForDriving, Tables, attention_mask, positions
+from linkvla.model.modeling_linkvla import DrivingBatch, LinkVLAForDriving, Tables, positions
 
 
 @dataclass
@@ -59,7 +59,7 @@ def advance(model: LinkVLAForDriving, prefix: Prefix, open_block: bool = False) 
     length, total = prefix.valid.shape[1], valid.shape[1]
     hidden = model.model.language_model(
         inputs_embeds=prefix.pending,
-        attention_mask=attention_mask(valid, length if open_block else total)[:, :, length:],
+        attention_mask=model.attention_mask(valid, length if open_block else total, read=length),
         position_ids=positions(valid)[:, length:],
         past_key_values=prefix.cache,
         use_cache=True,
