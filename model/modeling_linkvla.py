@@ -78,6 +78,10 @@ class Tables:
         """Logits over the action cells only, (..., cells): how driving reads."""
         return functional.linear(hidden, self.special_out[: self.action_tokens])
 
+    def score_text(self, hidden: torch.Tensor) -> torch.Tensor:
+        """Logits over the text tokens only, (..., text tokens): how words are read. No action can appear in a text."""
+        return functional.linear(hidden, self.text_out)
+
     def score_vocabulary(self, hidden: torch.Tensor) -> torch.Tensor:
         """Logits over the whole vocabulary, (..., text tokens + cells + 2): text, cells, goals."""
         return torch.cat(
@@ -94,9 +98,19 @@ class Hidden:
     patches: torch.Tensor  # (B, 2, patches, vision width), for the auxiliary head
 
 
-class TargetPointEncoder(nn.Module):
-    """One token per target point: an MLP on scaled and log-warped coordinates and the slot (SimLingo section 3,
-    adapted).
+class MetricTargetPoints(nn.Sequential):
+    """One token per target point: SimLingo's MLP on raw metres. Which point is which shows from its position."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__(nn.Linear(2, 256), nn.ReLU(), nn.Linear(256, 512), nn.ReLU(), nn.Linear(512, width))
+
+    def forward(self, points: torch.Tensor) -> torch.Tensor:
+        """(B, 2, 2) metres in the ego frame to (B, 2, width)."""
+        return super().forward(points.to(self[0].weight.dtype))
+
+
+class WarpedTargetPoints(nn.Module):
+    """One token per target point: an MLP on scaled and log-warped coordinates and the slot.
 
     The warp resolves the last metres before a turn, which the plain scale does not.
     """
@@ -116,6 +130,9 @@ class TargetPointEncoder(nn.Module):
         return self.linear_2(nn.functional.gelu(self.linear_1(features)))
 
 
+_TARGET_POINT_ENCODERS = {"metres": MetricTargetPoints, "warped": WarpedTargetPoints}
+
+
 class LinkVLAForDriving(InternVLForConditionalGeneration):
     """The network: embeds, runs the trunk and holds the unified codebook. How actions are read from it is the matter of
     ``linkvla.model.decoding``.
@@ -132,7 +149,7 @@ class LinkVLAForDriving(InternVLForConditionalGeneration):
         width = config.text_config.hidden_size
         self.tile_embedding = nn.Parameter(torch.empty(TILES, 1, width))
         self.slot_embedding = nn.Parameter(torch.empty(config.slots, width))
-        self.target_point_encoder = TargetPointEncoder(width)
+        self.target_point_encoder = _TARGET_POINT_ENCODERS[config.target_point_encoder](width)
         if config.action_head == "regression":
             self.regression_head = RegressionHead(
                 width, config.regression_path_hidden, config.regression_waypoint_hidden
@@ -153,13 +170,11 @@ class LinkVLAForDriving(InternVLForConditionalGeneration):
         nn.init.normal_(embeddings.cls_token, std=0.02)
         nn.init.normal_(embeddings.position_embeddings, std=0.02)
         nn.init.normal_(self.get_input_embeddings().weight, std=0.05)
-        for linear in (
-            self.target_point_encoder.linear_1,
-            self.target_point_encoder.linear_2,
-            self.model.multi_modal_projector.linear_1,
-            self.model.multi_modal_projector.linear_2,
-        ):
-            linear.reset_parameters()
+        if not self.config.tie_word_embeddings:
+            nn.init.normal_(self.get_output_embeddings().weight, std=0.05)
+        for part in (*self.target_point_encoder.modules(), *self.model.multi_modal_projector.modules()):
+            if isinstance(part, nn.Linear):
+                part.reset_parameters()
         nn.init.normal_(self.tile_embedding, std=0.02)
         nn.init.normal_(self.slot_embedding, std=0.05)
         if self.config.action_head == "regression":

@@ -6,7 +6,7 @@ from types import ModuleType
 
 from linkvla.model.decoding import autoregressive, coarse_to_fine, regression
 from linkvla.model.decoding.decoded import Decoded
-from linkvla.model.decoding.prefix import begin
+from linkvla.model.decoding.prefix import Prefix, begin
 from linkvla.model.modeling_linkvla import DrivingBatch, LinkVLAForDriving
 
 _DECODERS: dict[str, ModuleType] = {
@@ -16,6 +16,11 @@ _DECODERS: dict[str, ModuleType] = {
 }
 
 
+def act(model: LinkVLAForDriving, prefix: Prefix, mode: str | None = None) -> Decoded:
+    """Points after complete answers, generated or given, by the configuration's ``action_head``."""
+    return _DECODERS[model.config.action_head].decode(model, prefix, mode)
+
+
 def decode(model: LinkVLAForDriving, batch: DrivingBatch, mode: str | None = None) -> Decoded:
-    """Points for a batch whose answers are complete, by the configuration's ``action_head``."""
-    return _DECODERS[model.config.action_head].decode(model, begin(model, batch), mode)
+    """Points for a batch whose answers are given."""
+    return act(model, begin(model, batch), mode)
