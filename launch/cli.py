@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from linkvla.launch.commands import driving, teaching
+from linkvla.launch.commands import driving, merging, teaching
 from linkvla.launch.failures import report, stop_on_sigterm
 
 app = typer.Typer(
@@ -46,6 +46,7 @@ for command in (
     driving.doctor,
     teaching.collect,
     teaching.train,
+    merging.merge,
 ):
     app.command()(command)
 

@@ -18,7 +18,7 @@ from linkvla.launch.cli import app, main
 from linkvla.launch.sim.errors import SimError, TownError
 from linkvla.model.interface.errors import CheckpointError, LinkVLAError, RouteError
 
-COMMANDS = ("drive", "sim", "evaluate", "collect", "train", "doctor")
+COMMANDS = ("drive", "sim", "evaluate", "collect", "train", "merge", "doctor")
 LINKVLA = Path(sys.executable).with_name("linkvla")
 
 
@@ -89,6 +89,7 @@ BAD_INPUT = {
     "damaged checkpoint": (["drive", "--checkpoint", "full"], "full"),
     "server in an unknown town": (["sim", "--town", "Nowhereville", "--port", "29990"], "Nowhereville"),
     "evaluation of a bad file": (["evaluate", "--agent", "expert", "--routes", "bad.xml"], "bad.xml"),
+    "merge without an adapter": (["merge", "full", "merged"], "adapter"),
     "training without data": (["train", "--data", "nothing", "--seconds", "1", "--out", "run"], "nothing"),
 }
 
