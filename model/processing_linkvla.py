@@ -131,16 +131,11 @@ class LinkVLAProcessor:
         image, user, answer = prompts.chat(turn, self.config.image_tokens)
         cells = [] if turn.actions is None else turn.actions
         middle = [self.config.vocabulary.action_base + int(cell) for cell in cells]
+        before, text = (self._encoded(image).ids + middle, user) if middle else ([], image + user)
         if open_answer:
-            return [*self._encoded(image).ids, *middle, *self._encoded(user).ids], 0
-        if middle:
-            rest = self._encoded(user + answer)
-            ids = [*self._encoded(image).ids, *middle, *rest.ids]
-        else:
-            rest = self._encoded(image + user + answer)
-            ids = rest.ids
-        begins = len(user) if middle else len(image + user)
-        return ids, sum(start >= begins for start, _ in rest.offsets)
+            return [*before, *self._encoded(text).ids], 0
+        whole = self._encoded(text + answer)
+        return [*before, *whole.ids], sum(start >= len(text) for start, _ in whole.offsets)
 
     def _encoded(self, text: str) -> Encoding:
         return self.tokenizer.encode(text, add_special_tokens=False)

@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from linkvla.model.decoding.prefix import Prefix, advance, append
 from linkvla.model.modeling_linkvla import IGNORED, DrivingBatch, LinkVLAForDriving
-from linkvla.model.prompts import ANSWER, SPECIAL_TOKENS, TURN_END
+from linkvla.model.prompts import ANSWER, TURN_END
 
 MAX_TOKENS = 100
 """Tokens of an answer, at most (SimLingo)."""
@@ -48,7 +48,8 @@ def generate(
     follows finds the end of a turn in any case; the last tokens are left pending, to be read in one pass with it.
     """
     end = tokenizer.token_to_id(TURN_END)
-    barred = [tokenizer.token_to_id(token) for token in SPECIAL_TOKENS if token != TURN_END]
+    added = tokenizer.get_added_tokens_decoder()
+    barred = [number for number, token in added.items() if token.special and number != end]
     barred = torch.tensor(barred, device=prefix.pending.device)
     going = torch.ones(len(prefix.pending), dtype=torch.bool, device=prefix.pending.device)
     said: list[torch.Tensor] = []

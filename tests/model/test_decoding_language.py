@@ -162,6 +162,16 @@ def test_the_probability_of_a_text_is_that_of_its_tokens(talker):
     assert bool((scores < 0).all())
 
 
+@pytest.mark.parametrize("actions", [None, np.arange(30)])
+def test_an_open_prompt_is_the_beginning_of_the_complete_one(tiny, actions):
+    _, processor = tiny
+    turn = prompts.Turn("Current speed: 3.0 m/s. What now?", "Follow the road.", actions)
+    whole, begun = encode(processor, [turn]), encode(processor, [turn], open_answer=True)
+    length = begun.input_ids.shape[1]
+    assert torch.equal(whole.input_ids[:, :length], begun.input_ids) and begun.labels is None
+    assert (whole.labels[0] >= 0).tolist() == [False] * length + [True] * (whole.input_ids.shape[1] - length)
+
+
 def test_the_marker_is_no_part_of_what_was_said():
     assert without_marker(f"Follow the road. {prompts.ANSWER}") == "Follow the road."
     assert without_marker(prompts.ANSWER) == ""
