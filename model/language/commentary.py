@@ -25,6 +25,7 @@ class CauseKind(str, Enum):
     GREEN_LIGHT = "green_light"
     STOP_SIGN = "stop_sign"
     STOP_SIGN_OBEYED = "stop_sign_obeyed"
+    CRUISE = "cruise"  # faster than need be
     BEND = "bend"
     JUNCTION = "junction"
 
@@ -58,11 +59,21 @@ class Rationale:
 
     route: RouteIntent
     speed: SpeedIntent
-    cause: CauseKind = CauseKind.CLEAR
+    cause: CauseKind | None = CauseKind.CLEAR  # None: it cannot be seen, and so it is not said
     thing: Thing | None = None  # for causes that are road users; else only its distance and side are used
     in_junction: bool = False
     junction_close: bool = False
     walker_side: str | None = None  # a pedestrian worth a note: "left", "right", "" (ahead); None: none
+
+    @property
+    def held_back(self) -> bool:
+        """Whether the cause speaks against what is done: the car moves on towards something that will stop it."""
+        if self.speed not in (SpeedIntent.START, SpeedIntent.ACCELERATE):
+            return False
+        moving = self.cause is CauseKind.VEHICLE and self.thing is not None and self.thing.moving
+        return not moving and self.cause not in (
+            None, CauseKind.CLEAR, CauseKind.GREEN_LIGHT, CauseKind.STOP_SIGN_OBEYED, CauseKind.JUNCTION,
+        )  # fmt: skip
 
     @property
     def distance(self) -> float | None:
@@ -80,12 +91,14 @@ _REASONS = {
     CauseKind.GREEN_LIGHT: ("the light{away} is green", "the traffic light{away_or_ahead} is green"),
     CauseKind.STOP_SIGN: ("there is a stop sign{away_or_ahead}", "a stop sign stands{away_or_ahead}"),
     CauseKind.STOP_SIGN_OBEYED: ("the stop at the sign is made", "the way past the stop sign is free"),
+    CauseKind.CRUISE: ("we are a bit too fast", "this is fast enough"),
     CauseKind.BEND: ("the road bends{to_side}", "a bend{to_side} is coming", "there is a bend{to_side}"),
     CauseKind.JUNCTION: ("the junction is near", "a junction is coming"),
 }
 _STANDING_LEAD = ("the {name} ahead stands still{away}", "a {name} is standing{away_or_ahead}")
 _MOVING_LEAD = ("a {name} is driving{away_or_ahead}", "the {name} ahead is moving{away}")
 _CONNECTORS = (" because ", " since ", ", as ")
+_RESERVATIONS = (", but ", " although ")  # the car speeds up, yet not as it would on a free road
 _IN_JUNCTION = ("We are in a junction.", "This is a junction.")
 _JUNCTION_CLOSE = ("A junction is close.", "The junction is near.")
 _WALKER_NOTES = ("Mind the pedestrian {where}.", "Watch the pedestrian {where}.")
@@ -96,12 +109,14 @@ def commentary(rationale: Rationale, rng: random.Random) -> str:
     actions = [rng.choice(ROUTE_PHRASES[rationale.route]), rng.choice(SPEED_PHRASES[rationale.speed])]
     if rng.random() < 0.3:
         actions.reverse()
-    said = " and ".join(actions) + rng.choice(_CONNECTORS) + reason(rationale, rng) + "."
-    return " ".join([said[0].upper() + said[1:], *_notes(rationale, rng)])
+    said = " and ".join(actions)
+    if rationale.cause is not None:
+        said += rng.choice(_RESERVATIONS if rationale.held_back else _CONNECTORS) + reason(rationale, rng)
+    return " ".join([said[0].upper() + said[1:] + ".", *_notes(rationale, rng)])
 
 
 def reason(rationale: Rationale, rng: random.Random) -> str:
-    """The cause as a clause without capital and full stop, with its distance in half of the cases."""
+    """The cause, which must not be None, as a bare clause, with its distance in half of the cases."""
     cause, thing = rationale.cause, rationale.thing
     if cause is CauseKind.VEHICLE:
         template = rng.choice(_MOVING_LEAD if thing is not None and thing.moving else _STANDING_LEAD)

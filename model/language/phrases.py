@@ -81,7 +81,9 @@ class SpokenSpeed:
         return self.value / _KMH if self.unit == "km/h" else self.value
 
 
-_ASIDE = re.compile(r"\b(?:because|since|as|due to|mind|watch)\b[^.;!?]*")  # reasons and notes: about others, not us
+_ASIDE = re.compile(
+    r"\b(?:because|since|as|due to|but|although|mind|watch)\b[^.;!?]*"
+)  # reasons and notes: about others, not us
 _SIGN = r"(?! (?:sign|line|light))"
 
 # The first pattern that is found decides, so that the special stands before the general.

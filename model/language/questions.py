@@ -213,7 +213,9 @@ _WHY = {
 }
 
 
-def _why(facts: Facts, rng: random.Random) -> _Asked:
+def _why(facts: Facts, rng: random.Random) -> _Asked | None:
+    if facts.rationale.cause is None or facts.rationale.held_back:
+        return None
     return _Asked(_WHY[facts.rationale.speed], (f"Because {reason(facts.rationale, rng)}.",))
 
 
