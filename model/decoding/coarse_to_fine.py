@@ -62,6 +62,18 @@ def one_shot(model: LinkVLAForDriving, batch: DrivingBatch, end_points: torch.Te
     return Training(tables, model.forward_block(batch, tables, block, causal=GOALS))
 
 
+def look_ahead(model: LinkVLAForDriving, prefix: Prefix) -> torch.Tensor:
+    """Pass 1: logits (B, 2, cells) of the two end points."""
+    append(prefix, prefix.tables.goals(len(prefix.pending)))
+    return prefix.tables.score_actions(advance(model, prefix)[:, -GOALS:])
+
+
+def refine(model: LinkVLAForDriving, prefix: Prefix, end_points: torch.Tensor) -> torch.Tensor:
+    """Pass 2: logits (B, 30, cells) of all points, given end points (B, 2, 2) in metres."""
+    append(prefix, _slot_inputs(model, prefix.tables, end_points))
+    return prefix.tables.score_actions(advance(model, prefix, open_block=True))
+
+
 def decode(
     model: LinkVLAForDriving, prefix: Prefix, mode: str | None = None, end_points: torch.Tensor | None = None
 ) -> Decoded:
@@ -70,10 +82,7 @@ def decode(
     ``mode`` is "soft" (local expectation) or "hard" (cell centres), by default the configuration's. ``end_points``
     (B, 2, 2) overrides those of pass 1.
     """
-    read, tables = reader(model, mode), prefix.tables
-    append(prefix, tables.goals(len(prefix.pending)))
-    goal_logits = tables.score_actions(advance(model, prefix)[:, -GOALS:])
-    ends = read(goal_logits) if end_points is None else end_points
-    append(prefix, _slot_inputs(model, tables, ends))
-    fine_logits = tables.score_actions(advance(model, prefix, open_block=True))
+    read = reader(model, mode)
+    goal_logits = look_ahead(model, prefix)
+    fine_logits = refine(model, prefix, read(goal_logits) if end_points is None else end_points)
     return Decoded(read(fine_logits), certainty(goal_logits), goal_logits, fine_logits)

@@ -22,6 +22,7 @@ class Decoded:
     certainty: torch.Tensor | None = None  # (B, 2): probability of the end points' best cells
     goal_logits: torch.Tensor | None = None  # (B, 2, cells): end of path, last speed waypoint
     fine_logits: torch.Tensor | None = None  # (B, 30, cells)
+    hypothesis: torch.Tensor | None = None  # (B,) int64: which of several pairs of end points was taken, 0 the first
 
     @property
     def end_points(self) -> torch.Tensor:

@@ -70,6 +70,14 @@ def advance(model: LinkVLAForDriving, prefix: Prefix, open_block: bool = False) 
     return hidden
 
 
+def repeat(prefix: Prefix, times: int) -> None:
+    """Let each sample stand ``times`` times, side by side, so that it can go on in as many ways."""
+    prefix.cache.batch_repeat_interleave(times)
+    prefix.valid = prefix.valid.repeat_interleave(times, 0)
+    prefix.pending = prefix.pending.repeat_interleave(times, 0)
+    prefix.pending_valid = prefix.pending_valid.repeat_interleave(times, 0)
+
+
 def rewind(prefix: Prefix, tokens: int) -> None:
     """Forget the last ``tokens`` read, so that something else can follow the same prefix."""
     prefix.cache.crop(-tokens)
