@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from linkvla.checkpoints.registry import locate
-from linkvla.model.checkpoint_folder import WEIGHTS, load_checkpoint
+from linkvla.model.checkpoint_folder import load_checkpoint
 from linkvla.model.interface.errors import CheckpointError
+from linkvla.model.weight_files import weight_file_names
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Verified:
 
     folder: Path
     parameters: int
-    megabytes: float  # of the weights file, 1e6 bytes
+    megabytes: float  # of the weights, 1e6 bytes
 
 
 def verify(folder_or_name: Path | str) -> Verified:
@@ -32,7 +33,8 @@ def verify(folder_or_name: Path | str) -> Verified:
     folder = locate(folder_or_name)
     model, _ = load_checkpoint(folder)
     parameters = sum(parameter.numel() for parameter in model.parameters())
-    return Verified(folder, parameters, (folder / WEIGHTS).stat().st_size / 1e6)
+    size = sum((folder / name).stat().st_size for name in weight_file_names(folder))
+    return Verified(folder, parameters, size / 1e6)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

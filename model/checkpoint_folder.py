@@ -1,7 +1,8 @@
 """Checkpoint folders: find, read, verify and rebuild a LinkVLA, all or nothing. Safetensors only; nothing is unpickled.
 
-A folder holds ``config.json``, ``model.safetensors``, ``tokenizer.json``, ``camera.json``, ``prompts.json`` and
-``manifest.json`` (the SHA-256 of each file).
+A folder holds ``config.json``, ``model.safetensors`` (or shards and their index), ``tokenizer.json``, ``camera.json``,
+``prompts.json`` and ``manifest.json`` (the SHA-256 of each file). The action table lies in the weights, as rows of the
+unified vocabulary; the grid that gives its rows a place in metres lies in the configuration.
 """
 
 from __future__ import annotations
@@ -10,23 +11,40 @@ import difflib
 import hashlib
 import importlib.util
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
+from transformers.initialization import no_init_weights
 
-from linkvla.model.configuration_linkvla import LinkVLAConfig
+from linkvla.model.configuration_linkvla import FORMAT_VERSION, LinkVLAConfig
 from linkvla.model.interface.errors import CheckpointError, ConfigurationError
 from linkvla.model.modeling_linkvla import LinkVLAForDriving
 from linkvla.model.processing_linkvla import LinkVLAProcessor
+from linkvla.model.weight_files import WeightFiles, listed, open_weights, weight_file_names
 
-WEIGHTS, MANIFEST = "model.safetensors", "manifest.json"
-FILES = ("config.json", WEIGHTS, "tokenizer.json", "camera.json", "prompts.json")
+MANIFEST = "manifest.json"
+FILES = ("config.json", "tokenizer.json", "camera.json", "prompts.json")
+"""What a folder holds beside its weights and the manifest."""
+
 _TIED = "lm_head.weight"
-_NAMED_KEYS = 6  # how many keys an error message lists
+_HASHED_AT_ONCE = 1 << 24  # bytes
+
+_REQUIRED = ("text_tokens", "grid", "camera", "image_token_id", "padding_token_id", "target_point_token_id")
+
+# What version 1 left to defaults that have changed since. All its checkpoints were nanos.
+_VERSION_1 = {
+    "action_head": "coarse_to_fine",
+    "target_point_encoder": "warped",
+    "interpolation": "area",
+    "jpeg_quality": None,
+    "padding_token_id": 0,
+    "target_point_token_id": 6,
+}
 
 
 def shipped_folder() -> Path | None:
@@ -69,9 +87,27 @@ def read_tensors(path: Path) -> dict[str, torch.Tensor]:
         raise CheckpointError(f"{path} is damaged ({error}); fetch or export the checkpoint again") from None
 
 
-def _listed(keys: Sequence[str]) -> str:
-    shown = ", ".join(keys[:_NAMED_KEYS])
-    return shown + (f" and {len(keys) - _NAMED_KEYS} more" if len(keys) > _NAMED_KEYS else "")
+def check_names(
+    own: Mapping[str, torch.Tensor], shapes: Mapping[str, Sequence[int]], source: str, tied: Sequence[str] = ()
+) -> None:
+    """Compare tensors on offer with a network's own: every key, every shape. Raises CheckpointError naming what
+    differs.
+    """
+    wanted = {key for key in own if key not in tied}
+    problems = []
+    if missing := sorted(wanted - shapes.keys()):
+        problems.append(f"missing {listed(missing)}")
+    if unknown := sorted(shapes.keys() - wanted):
+        problems.append(f"unknown {listed(unknown)}")
+    wrong = [
+        f"{key} is {tuple(shapes[key])}, should be {tuple(own[key].shape)}"
+        for key in sorted(wanted & shapes.keys())
+        if tuple(shapes[key]) != tuple(own[key].shape)
+    ]
+    if wrong:
+        problems.append(listed(wrong))
+    if problems:
+        raise CheckpointError(f"{source} does not match its configuration: {'; '.join(problems)}")
 
 
 def load_strictly(module: nn.Module, tensors: dict[str, torch.Tensor], source: str, tied: Sequence[str] = ()) -> None:
@@ -79,38 +115,41 @@ def load_strictly(module: nn.Module, tensors: dict[str, torch.Tensor], source: s
     change.
     """
     own = module.state_dict()
-    wanted = {key for key in own if key not in tied}
-    problems = []
-    if missing := sorted(wanted - tensors.keys()):
-        problems.append(f"missing {_listed(missing)}")
-    if unknown := sorted(tensors.keys() - wanted):
-        problems.append(f"unknown {_listed(unknown)}")
-    shapes = [
-        f"{key} is {tuple(tensors[key].shape)}, should be {tuple(own[key].shape)}"
-        for key in sorted(wanted & tensors.keys())
-        if tensors[key].shape != own[key].shape
-    ]
-    if shapes:
-        problems.append(_listed(shapes))
-    if problems:
-        raise CheckpointError(f"{source} does not match its configuration: {'; '.join(problems)}")
-    broken = sorted(k for k, v in tensors.items() if v.is_floating_point() and not bool(torch.isfinite(v).all()))
-    if broken:
-        raise CheckpointError(f"{source} holds NaN or infinity in {_listed(broken)}; export it again")
+    check_names(own, {name: tensor.shape for name, tensor in tensors.items()}, source, tied)
+    _refuse_broken([name for name, tensor in tensors.items() if not _is_finite(tensor)], source)
     module.load_state_dict({**{key: own[key] for key in tied if key in own}, **tensors})
+
+
+def _is_finite(tensor: torch.Tensor) -> bool:
+    return not tensor.is_floating_point() or bool(torch.isfinite(tensor).all())
+
+
+def _refuse_broken(names: list[str], source: str) -> None:
+    if names:
+        raise CheckpointError(f"{source} holds NaN or infinity in {listed(sorted(names))}; export it again")
 
 
 def sha256(path: Path) -> str:
     """Hexadecimal SHA-256 of a file. Raises CheckpointError when it cannot be read."""
+    digest = hashlib.sha256()
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        with open(path, "rb") as file:
+            while chunk := file.read(_HASHED_AT_ONCE):
+                digest.update(chunk)
     except OSError as error:
         raise CheckpointError(f"cannot read {path}: {error.strerror}; fetch the checkpoint again") from None
+    return digest.hexdigest()
+
+
+def weights_sha256(folder: Path) -> str:
+    """What tells one folder's weights from another's: the SHA-256 of the one file, or of the shards' digests."""
+    digests = [sha256(folder / name) for name in weight_file_names(folder)]
+    return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
 
 
 def write_manifest(folder: Path) -> None:
     """Seal a folder: the SHA-256 of each of its files."""
-    digests = {name: sha256(folder / name) for name in FILES}
+    digests = {name: sha256(folder / name) for name in _sealed(folder)}
     (folder / MANIFEST).write_text(json.dumps({"sha256": digests}, indent=1) + "\n")
 
 
@@ -122,12 +161,17 @@ def verify_manifest(folder: Path) -> None:
         raise CheckpointError(f"{folder} has no {MANIFEST}: not a checkpoint, or an unfinished one") from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(f"{folder / MANIFEST} cannot be read: {error}; fetch the checkpoint again") from None
-    absent = [name for name in FILES if not (folder / name).is_file()]
+    names = _sealed(folder)
+    absent = [name for name in names if not (folder / name).is_file()]
     if absent:
         raise CheckpointError(f"{folder} lacks {', '.join(absent)}; fetch the checkpoint again")
-    changed = [name for name in FILES if digests.get(name) != sha256(folder / name)]
+    changed = [name for name in names if digests.get(name) != sha256(folder / name)]
     if changed:
         raise CheckpointError(f"{folder}: {', '.join(changed)} differ from {MANIFEST}; fetch the checkpoint again")
+
+
+def _sealed(folder: Path) -> list[str]:
+    return [*FILES[:1], *weight_file_names(folder), *FILES[1:]]
 
 
 def read_config(folder: Path) -> LinkVLAConfig:
@@ -137,7 +181,7 @@ def read_config(folder: Path) -> LinkVLAConfig:
         values = json.loads(path.read_text())
         if values.get("model_type") != LinkVLAConfig.model_type:
             raise CheckpointError(f"{path} is a {values.get('model_type')!r} configuration, not a LinkVLA's")
-        return LinkVLAConfig.from_dict(values)
+        return LinkVLAConfig.from_dict(_current(values, path))
     except CheckpointError:
         raise
     except OSError as error:
@@ -148,21 +192,71 @@ def read_config(folder: Path) -> LinkVLAConfig:
         raise CheckpointError(f"{path} is not a valid configuration: {error}") from None
 
 
-def load_checkpoint(folder_or_name: Path | str, verify: bool = True) -> tuple[LinkVLAForDriving, LinkVLAProcessor]:
-    """Model (float32, evaluation mode) and processor of a checkpoint folder or shipped name.
+def _current(values: dict[str, Any], path: Path) -> dict[str, Any]:
+    """The values of a configuration file in today's format. Raises CheckpointError for a format of the future."""
+    version = values.get("format_version", 1)
+    if version == 1:
+        grid = {"centre": "continuous", **(values.get("grid") or {})}
+        values = {**_VERSION_1, **values, "grid": grid, "format_version": FORMAT_VERSION}
+    elif version != FORMAT_VERSION:
+        raise CheckpointError(
+            f"{path} has format_version {version!r}, this linkvla reads 1 to {FORMAT_VERSION}; upgrade linkvla"
+        )
+    if lacking := [name for name in _REQUIRED if not values.get(name) and values.get(name) != 0]:
+        raise CheckpointError(f"{path} lacks {', '.join(lacking)}; export the checkpoint again")
+    if values["text_tokens"] == 0:
+        raise CheckpointError(f"{path} has no text tokens, so that its action table has no place; export it again")
+    return values
 
-    Checks the manifest, every key, every shape and that all values are finite. Raises CheckpointError.
+
+def empty_model(config: LinkVLAConfig, dtype: torch.dtype = torch.float32) -> LinkVLAForDriving:
+    """A network whose parameters hold no values yet: seconds sooner than random ones, for weights that are read.
+
+    Parameters are ``dtype``; tables of constants, such as the rotary frequencies, keep their own precision, which
+    ``model.to(dtype)`` would take from them.
+    """
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        with no_init_weights():
+            model = LinkVLAForDriving(config)
+    finally:
+        torch.set_default_dtype(before)
+    model.config.dtype = dtype
+    model.tie_weights()
+    return model
+
+
+def _fill(model: LinkVLAForDriving, weights: WeightFiles) -> None:
+    """Copy every tensor into its place, one at a time. Raises CheckpointError naming what does not fit."""
+    own = model.state_dict()
+    tied = (_TIED,) if model.config.tie_word_embeddings else ()
+    source = str(weights.folder / weight_file_names(weights.folder)[0])
+    check_names(own, weights.shapes, source, tied)
+    broken = []
+    for name, tensor in weights:
+        if not _is_finite(tensor):
+            broken.append(name)
+        own[name].copy_(tensor)
+    _refuse_broken(broken, source)
+
+
+def load_checkpoint(
+    folder_or_name: Path | str, verify: bool = True, dtype: torch.dtype = torch.float32
+) -> tuple[LinkVLAForDriving, LinkVLAProcessor]:
+    """Model (``dtype``, evaluation mode) and processor of a checkpoint folder or shipped name.
+
+    Checks the manifest (where ``verify``), every key, every shape and that all values are finite. Holds one tensor
+    beside the model at a time. Raises CheckpointError.
     """
     folder = resolve(folder_or_name)
     if verify:
         verify_manifest(folder)
     config = read_config(folder)
-    tensors = read_tensors(folder / WEIGHTS)
-    model = LinkVLAForDriving(config)
-    tied = (_TIED,) if config.tie_word_embeddings else ()
-    load_strictly(model, {key: value.float() for key, value in tensors.items()}, str(folder / WEIGHTS), tied)
     try:
         processor = LinkVLAProcessor.from_folder(folder, config)
     except ConfigurationError as error:
         raise CheckpointError(f"{folder}: {error}") from None
+    model = empty_model(config, dtype)
+    _fill(model, open_weights(folder))
     return model.eval(), processor

@@ -44,8 +44,8 @@ class LinkVLAPolicy:
             torch.set_num_threads(threads)
         if str(device).startswith("cuda") and not torch.cuda.is_available():
             raise ConfigurationError(f"device {device!r} is not available here; use device 'cpu'")
-        model, processor = load_checkpoint(folder_or_name)
-        return cls(model.to(device=device, dtype=dtype or torch.float32), processor)
+        model, processor = load_checkpoint(folder_or_name, dtype=dtype or torch.float32)
+        return cls(model.to(device), processor)
 
     @property
     def camera(self) -> CameraRig:

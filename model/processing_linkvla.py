@@ -18,7 +18,7 @@ from linkvla.model.interface.errors import ConfigurationError, ObservationError
 from linkvla.model.interface.types import Command, Observation
 from linkvla.model.modeling_linkvla import GOALS, IGNORED, DrivingBatch
 from linkvla.model.prompts import Turn
-from linkvla.model.tokenizer.vocabulary import load_text_tokenizer
+from linkvla.model.tokenizer.vocabulary import load_text_tokenizer, special_token_ids, text_rows
 
 
 @dataclass(frozen=True)
@@ -37,14 +37,17 @@ class LinkVLAProcessor:
     """Everything between an observation and the network, bound to one configuration and one tokenizer."""
 
     def __init__(self, config: LinkVLAConfig, tokenizer: Tokenizer) -> None:
-        if tokenizer.get_vocab_size() != config.text_tokens:
+        if text_rows(tokenizer) != config.text_tokens:
             raise ConfigurationError(
-                f"the tokenizer has {tokenizer.get_vocab_size()} tokens, the configuration {config.text_tokens}; "
+                f"the tokenizer has {text_rows(tokenizer)} tokens, the configuration {config.text_tokens}; "
                 "they must come from the same checkpoint"
             )
-        for token in prompts.SPECIAL_TOKENS:
-            if tokenizer.token_to_id(token) != prompts.SPECIAL_TOKENS.index(token):
-                raise ConfigurationError(f"the tokenizer does not know {token}; it is not a LinkVLA tokenizer")
+        for name, token_id in special_token_ids(tokenizer).items():
+            if getattr(config, name) != token_id:
+                raise ConfigurationError(
+                    f"{name} is {getattr(config, name)} in the configuration and {token_id} in the tokenizer; "
+                    "they must come from the same checkpoint"
+                )
         self.config = config
         self.tokenizer = tokenizer
         self._rig = config.camera_rig
@@ -61,8 +64,14 @@ class LinkVLAProcessor:
         return kept_rows(height)
 
     def view(self, image: np.ndarray) -> np.ndarray:
-        """Camera frame (H, W, 3) uint8 RGB, whole or cut to its kept rows, to the view (128, 256, 3) uint8."""
-        return make_view(image, self.config.view_shape, self._rig.width / self._rig.height)
+        """Camera frame (H, W, 3) uint8 RGB, whole or cut to its kept rows, to the view (tile, 2 tile, 3) uint8."""
+        return make_view(
+            image,
+            self.config.view_shape,
+            self._rig.width / self._rig.height,
+            interpolation=self.config.interpolation,
+            jpeg_quality=self.config.jpeg_quality,
+        )
 
     def pixels(
         self, views: np.ndarray, gain: np.ndarray | None = None, offset: np.ndarray | None = None

@@ -17,6 +17,7 @@ IMAGE_START, IMAGE_CONTEXT, IMAGE_END = "<img>", "<IMG_CONTEXT>", "</img>"
 TURN_START, TURN_END = "<|im_start|>", "<|im_end|>"
 TARGET_POINT = "<TARGET_POINT>"
 PADDING = "<|pad|>"
+PADDINGS = (PADDING, "<|endoftext|>")  # what tokenizers pad with: our own, and Qwen's
 
 SPECIAL_TOKENS = (PADDING, TURN_START, TURN_END, IMAGE_START, IMAGE_END, IMAGE_CONTEXT, TARGET_POINT)
 
@@ -115,7 +116,7 @@ def without_markup(text: str) -> str:
     before = None
     while before != text:  # taking one out may join another
         before = text
-        for token in SPECIAL_TOKENS:
+        for token in (*SPECIAL_TOKENS, *PADDINGS):
             text = text.replace(token, "")
     return text
 

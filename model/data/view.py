@@ -47,12 +47,21 @@ def kept_rows(height: int) -> int:
     return height - int(height * DROPPED_SHARE)
 
 
-def make_view(image: np.ndarray, size: tuple[int, int] = (128, 256), aspect: float = 2.0) -> np.ndarray:
-    """Crop and shrink a camera frame to the tiles' size by area averaging.
+def make_view(
+    image: np.ndarray,
+    size: tuple[int, int] = (128, 256),
+    aspect: float = 2.0,
+    *,
+    interpolation: str = "area",
+    jpeg_quality: int | None = None,
+) -> np.ndarray:
+    """Crop and resize a camera frame to the tiles' size.
 
     ``image`` (H, W, 3) uint8 RGB: either the full frame (W / H = ``aspect``, any resolution) or one that already
-    holds only the kept rows; both give the same bytes. Returns (size[0], size[1], 3) uint8. Raises ObservationError
-    on any other shape.
+    holds only the kept rows; both give the same bytes. ``interpolation``: "area" averages, "bicubic" is what InternVL's
+    networks know. ``jpeg_quality``: a JPEG round trip first, for frames that do not come from JPEG files while those
+    learnt from did (SimLingo section 1.2). Returns (size[0], size[1], 3) uint8. Raises ObservationError on any other
+    shape.
     """
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
         raise ObservationError(f"camera frame must be (H, W, 3) uint8 RGB, got {image.shape} {image.dtype}")
@@ -63,7 +72,17 @@ def make_view(image: np.ndarray, size: tuple[int, int] = (128, 256), aspect: flo
             f"a frame {image.shape[1]} pixels wide must have {full} rows, or {rows} when already cropped; "
             f"got {image.shape[0]}"
         )
+    if jpeg_quality is not None:
+        image = _through_jpeg(image, jpeg_quality)
     kept = np.ascontiguousarray(image[:rows])
     # Area averaging only shrinks; a frame smaller than the view (tests, low quality) is stretched linearly.
     shrinks = rows >= size[0] and image.shape[1] >= size[1]
-    return cv2.resize(kept, (size[1], size[0]), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    method = {"area": cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR, "bicubic": cv2.INTER_CUBIC}[interpolation]
+    return cv2.resize(kept, (size[1], size[0]), interpolation=method)
+
+
+def _through_jpeg(image: np.ndarray, quality: int) -> np.ndarray:
+    done, data = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
+    if not done:
+        raise ObservationError(f"a frame of {image.shape} cannot be written as JPEG; set jpeg_quality to None")
+    return cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1]

@@ -5,6 +5,9 @@ rounded to the nearest node of a regular grid of pitch 0.1: 56 nodes in x (0..50
 cells in all. Rounding to nodes makes (0, 0) exact, so a standing car decodes to exactly zero, and keeps y symmetric.
 
 Cell id = i * 101 + j with i in 0..55 and j in 0..100 (j = 50 is y = 0).
+
+What lies beyond the grid: inputs are pulled in along the ray from the ego; soft labels may be centred up to three
+cells outside; targets farther out carry no loss; what is decoded from the last row means "there or beyond".
 """
 
 from __future__ import annotations
@@ -23,12 +26,32 @@ _WINDOW = 3  # half width, in cells, of the local expectation
 
 
 @dataclass(frozen=True)
+class RangeCounts:
+    """How many of some points lie beyond the grid, for data reports. Counts add up with ``+``."""
+
+    points: int = 0
+    clamped: int = 0  # moved by more than half a cell when they are encoded
+    censored: int = 0  # encoded as a cell of the outer border, which stands for everything behind it too
+    masked: int = 0  # too far out for a soft label; as targets they carry no loss
+
+    def __add__(self, other: RangeCounts) -> RangeCounts:
+        return RangeCounts(
+            self.points + other.points,
+            self.clamped + other.clamped,
+            self.censored + other.censored,
+            self.masked + other.masked,
+        )
+
+
+@dataclass(frozen=True)
 class ActionTokenizer:
     """The log grid. All methods take and return torch tensors, on any device, over any leading dimensions.
 
-    ``k`` and ``step`` are the paper's; ``sigma`` and ``radius`` (in cells) shape the soft labels; ``centre`` says
-    where a label's Gaussian sits: "cell" (the paper: the nearest node) or "continuous" (the unrounded coordinate,
-    which keeps sub-cell information that ``expectation`` reads back).
+    The defaults are the paper's (section 3.1). ``x_max`` and ``y_max`` in metres; ``k`` and ``step`` shape the grid;
+    ``sigma`` and ``radius`` (in cells) shape the soft labels. ``centre`` says where a label's Gaussian sits: "cell"
+    (the paper: the nearest node) or "continuous" (the unrounded coordinate, which keeps sub-cell information that
+    ``expectation`` reads back). ``beyond`` says what becomes of points outside when they are encoded, where the paper
+    is silent: "ray" pulls them in towards the ego, which keeps their direction; "clamp" cuts each axis by itself.
     """
 
     x_max: float = 50.0
@@ -37,15 +60,20 @@ class ActionTokenizer:
     step: float = 0.1
     sigma: float = 1.2
     radius: int = 10
-    centre: str = "continuous"
+    centre: str = "cell"
+    beyond: str = "ray"
 
     def __post_init__(self) -> None:
         positive = {"x_max": self.x_max, "y_max": self.y_max, "k": self.k, "step": self.step, "sigma": self.sigma}
         for name, value in positive.items():
             if not (math.isfinite(value) and value > 0):
                 raise ConfigurationError(f"the action grid's {name} must be positive, got {value}")
+        if not (isinstance(self.radius, int) and self.radius >= 1):
+            raise ConfigurationError(f"the action grid's radius must be a whole number of cells, got {self.radius}")
         if self.centre not in ("cell", "continuous"):
             raise ConfigurationError(f'label centre must be "cell" or "continuous", got {self.centre!r}')
+        if self.beyond not in ("ray", "clamp"):
+            raise ConfigurationError(f'beyond must be "ray" or "clamp", got {self.beyond!r}')
 
     @property
     def nodes_x(self) -> int:
@@ -88,15 +116,10 @@ class ActionTokenizer:
     def encode(self, points: torch.Tensor) -> torch.Tensor:
         """Cell ids (...), int64, of points (..., 2) in metres.
 
-        Points beyond the grid are first pulled in along the ray from the ego, so that their direction stays; points
-        behind the ego are clamped to x = 0.
+        Points beyond the grid are first brought in, see ``beyond``; points behind the ego are clamped to x = 0. Raises
+        ObservationError on NaN or infinity.
         """
-        border_x = float(self.unwarp(torch.tensor(self.nodes_x - 1.0)))
-        border_y = float(self.unwarp(torch.tensor(float(self.half_y))))
-        excess = torch.maximum(points[..., 0] / border_x, points[..., 1].abs() / border_y).clamp(min=1.0)
-        coordinates = self.coordinates(points / excess[..., None]).round().long()
-        i = coordinates[..., 0].clamp(0, self.nodes_x - 1)
-        j = coordinates[..., 1].clamp(0, self.nodes_y - 1)
+        i, j = self._nodes(points).unbind(-1)
         return i * self.nodes_y + j
 
     def decode(self, ids: torch.Tensor) -> torch.Tensor:
@@ -109,16 +132,16 @@ class ActionTokenizer:
         """Soft labels (equation 2) of points (..., 2) in metres, as their two factors.
 
         Returns (along_x (..., 56), along_y (..., 101), valid (...)): the label of cell (i, j) is along_x[i] *
-        along_y[j], both normalised; ``valid`` is False where the centre lies more than ``BORDER_MARGIN`` cells outside,
+        along_y[j], both normalised; ``valid`` is False where the point lies more than ``BORDER_MARGIN`` cells outside,
         and such a target must carry no loss.
         """
-        centre = self.coordinates(points)
+        coordinates = self.coordinates(points)
         limits = torch.tensor([self.nodes_x - 1.0, self.nodes_y - 1.0], device=points.device)
-        valid = ((centre >= -BORDER_MARGIN) & (centre <= limits + BORDER_MARGIN)).all(-1)
+        valid = ((coordinates >= -BORDER_MARGIN) & (coordinates <= limits + BORDER_MARGIN)).all(-1)
         if self.centre == "cell":
-            centre = torch.minimum(centre.round().clamp(min=0.0), limits)
+            centre = self._nodes(points).to(coordinates.dtype)
         else:
-            centre = torch.minimum(centre.clamp(min=-BORDER_MARGIN), limits + BORDER_MARGIN)
+            centre = torch.minimum(coordinates.clamp(min=-BORDER_MARGIN), limits + BORDER_MARGIN)
         return self._bell(centre[..., 0], self.nodes_x), self._bell(centre[..., 1], self.nodes_y), valid
 
     def soft_labels(self, points: torch.Tensor) -> torch.Tensor:
@@ -139,6 +162,37 @@ class ActionTokenizer:
         x = self._locate(probabilities.sum(-1), i)
         y = self._locate(probabilities.sum(-2), mode - i * self.nodes_y) - self.half_y
         return torch.stack([self.unwarp(x), self.unwarp(y)], dim=-1)
+
+    def censored(self, ids: torch.Tensor) -> torch.Tensor:
+        """(...) bool: cells (...) on the outer border, which stand for "there or beyond"; fit speeds on the others.
+
+        x = 0 is no such border: nothing lies behind the ego.
+        """
+        i = torch.div(ids, self.nodes_y, rounding_mode="floor")
+        j = ids - i * self.nodes_y
+        return (i == self.nodes_x - 1) | (j == 0) | (j == self.nodes_y - 1)
+
+    def count(self, points: torch.Tensor) -> RangeCounts:
+        """How many of the points (..., 2), metres, the grid cannot hold as they are."""
+        *_, valid = self.label_marginals(points)
+        moved = (self.coordinates(points) - self._nodes(points)).abs().amax(-1)
+        return RangeCounts(
+            points=valid.numel(),
+            clamped=int((moved > 0.5 + 1e-4).sum()),
+            censored=int(self.censored(self.encode(points)).sum()),
+            masked=int((~valid).sum()),
+        )
+
+    def _nodes(self, points: torch.Tensor) -> torch.Tensor:
+        """Nearest node (..., 2), int64, of points (..., 2) in metres, those beyond the grid brought in."""
+        if self.beyond == "ray":
+            border_x = float(self.unwarp(torch.tensor(self.nodes_x - 1.0)))
+            border_y = float(self.unwarp(torch.tensor(float(self.half_y))))
+            excess = torch.maximum(points[..., 0] / border_x, points[..., 1].abs() / border_y).clamp(min=1.0)
+            points = points / excess[..., None]
+        nodes = self.coordinates(points).round().long()
+        last = torch.tensor([self.nodes_x - 1, self.nodes_y - 1], device=points.device)
+        return torch.minimum(nodes.clamp(min=0), last)
 
     def _bell(self, centre: torch.Tensor, nodes: int) -> torch.Tensor:
         distance = torch.arange(nodes, device=centre.device) - centre[..., None]

@@ -1,4 +1,4 @@
-"""The nano's text tokenizer and the unified vocabulary that the action cells are appended to.
+"""Text tokenizers and the unified vocabulary that the action cells are appended to.
 
 Rows of the embedding table: text tokens, then the action cells in grid order, then the two goal tokens, then padding
 to a multiple of 64. Action ids come from arithmetic alone; the text tokenizer has never heard of them, so no user
@@ -15,7 +15,7 @@ from pathlib import Path
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from linkvla.model import prompts
-from linkvla.model.interface.errors import CheckpointError
+from linkvla.model.interface.errors import CheckpointError, ConfigurationError
 from linkvla.model.interface.types import Command
 
 _ROW_MULTIPLE = 64
@@ -52,6 +52,29 @@ class UnifiedVocabulary:
     def rows(self) -> int:
         """Rows of the table, padding included."""
         return -(-(self.waypoint_goal + 1) // _ROW_MULTIPLE) * _ROW_MULTIPLE
+
+
+def text_rows(tokenizer: Tokenizer) -> int:
+    """Rows of the embedding table that a tokenizer's ids need."""
+    return max(tokenizer.get_vocab().values()) + 1
+
+
+def special_token_ids(tokenizer: Tokenizer) -> dict[str, int]:
+    """The ids that a configuration has to know, by the names of its fields.
+
+    Qwen's tokenizers pad with ``<|endoftext|>``. Raises ConfigurationError when a token of the prompt is not known.
+    """
+    lacking = [token for token in prompts.SPECIAL_TOKENS[1:] if tokenizer.token_to_id(token) is None]
+    padding = next((token for token in prompts.PADDINGS if tokenizer.token_to_id(token) is not None), None)
+    if padding is None:
+        lacking.append(" or ".join(prompts.PADDINGS))
+    if lacking:
+        raise ConfigurationError(f"the tokenizer does not know {', '.join(lacking)}; it is not a LinkVLA tokenizer")
+    return {
+        "padding_token_id": tokenizer.token_to_id(padding),
+        "image_token_id": tokenizer.token_to_id(prompts.IMAGE_CONTEXT),
+        "target_point_token_id": tokenizer.token_to_id(prompts.TARGET_POINT),
+    }
 
 
 def prompt_corpus() -> list[str]:

@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import save_file
 
 from linkvla.model.atomic_folder import replacing
-from linkvla.model.checkpoint_folder import WEIGHTS, load_checkpoint, load_strictly, read_tensors, resolve, sha256
+from linkvla.model.checkpoint_folder import load_checkpoint, load_strictly, read_tensors, resolve, weights_sha256
 from linkvla.model.interface.errors import CheckpointError, ConfigurationError
 from linkvla.model.modeling_linkvla import LinkVLAForDriving
 from linkvla.model.processing_linkvla import LinkVLAProcessor
@@ -38,7 +38,7 @@ class Description:
         """For adapters that are to be trained on the checkpoint ``base``. Raises CheckpointError."""
         folder = resolve(base)
         name = str(folder.resolve()) if Path(base).expanduser().is_dir() else str(base)
-        return cls(name, sha256(folder / WEIGHTS), lora)
+        return cls(name, weights_sha256(folder), lora)
 
     def save(self, path: Path) -> None:
         """Write as JSON."""
@@ -85,9 +85,9 @@ def load_adapted(
     folder = Path(folder)
     description = Description.read(folder / DESCRIPTION)
     source = resolve(base if base is not None else description.base)
-    if sha256(source / WEIGHTS) != description.base_sha256:
+    if weights_sha256(source) != description.base_sha256:
         raise CheckpointError(
-            f"{source} is not the checkpoint that {folder} was trained on (its {WEIGHTS} has another SHA-256); "
+            f"{source} is not the checkpoint that {folder} was trained on (its weights have another SHA-256); "
             "name the right one with --base"
         )
     model, processor = load_checkpoint(source)

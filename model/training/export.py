@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
 
 from linkvla.model.atomic_folder import replacing
-from linkvla.model.checkpoint_folder import WEIGHTS, write_manifest
+from linkvla.model.checkpoint_folder import write_manifest
 from linkvla.model.modeling_linkvla import LinkVLAForDriving
 from linkvla.model.processing_linkvla import LinkVLAProcessor
 from linkvla.model.training.lora import plain_state
+from linkvla.model.weight_files import write_weights
 
 
 def plain_tensors(model: LinkVLAForDriving, dtype: torch.dtype = torch.bfloat16) -> dict[str, torch.Tensor]:
@@ -37,13 +37,13 @@ def export(
 ) -> Path:
     """Write a checkpoint folder, replacing an older one only when the new one is whole. Raises CheckpointError.
 
-    The weights are ``dtype``. Returns the folder.
+    The weights are ``dtype``, in shards where they are large. Returns the folder.
     """
     folder = Path(folder)
     with replacing(folder, "config.json") as fresh:
         model.config.architectures = [type(model).__name__]
         model.config.save_pretrained(fresh)
         processor.save(fresh)
-        save_file(plain_tensors(model, dtype), fresh / WEIGHTS, metadata={"format": "pt"})
+        write_weights(fresh, plain_tensors(model, dtype).items())
         write_manifest(fresh)
     return folder
