@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from linkvla.agent.control.plan_follower import PlanFollower
+from linkvla.agent.control.plan_follower import Pedals, PlanFollower
 from linkvla.launch.collection import looks
 from linkvla.launch.collection.frames import Photographer, observe, record
 from linkvla.launch.collection.sampler import Sampler, set_light
@@ -26,7 +26,7 @@ from linkvla.model.interface.types import Observation, Plan
 Policy = Callable[[list[Situation], list[Observation]], list[Plan]]
 """The network looks at the observations; the expert is privileged and looks at the situations."""
 
-_TICK = 0.05  # s, as in the closed loop
+TICK = 0.05  # s, as in the closed loop
 _TICKS_PER_DECISION = 2
 _LONGEST = 20.0  # s of one episode
 _LOST = 3.5  # m from the route: the episode ends, its last states are beyond recovery
@@ -36,7 +36,9 @@ _DECISIONS_PER_WEATHER = 100  # all episodes share the weather: lighting a town 
 
 
 @dataclass
-class _Episode:
+class Episode:
+    """One drive in progress."""
+
     situation: Situation
     follower: PlanFollower
     next_switch: float  # s, when the ego's light changes
@@ -51,7 +53,7 @@ def rollouts(
 ) -> Iterator[Record]:
     """Endless labelled frames of ``episodes`` parallel drives; every ``keep_every``-th decision of each is yielded."""
     rng = sampler.rng
-    running = [_start(sampler) for _ in range(episodes)]
+    running = [start(sampler) for _ in range(episodes)]
     decision = 0
     while True:
         if decision % _DECISIONS_PER_WEATHER == 0:
@@ -64,31 +66,32 @@ def rollouts(
             if decision % keep_every == 0:
                 yield record(episode.situation, photographer, frame, rng, Tag.ON_POLICY)
         for k, plan in enumerate(policy([e.situation for e in running], observations)):
-            _advance(running[k], plan, rng)
-            if _over(running[k]):
-                running[k] = _start(sampler)
+            advance(running[k], plan, rng, _TICKS_PER_DECISION)
+            if ending(running[k]) is not None:
+                running[k] = start(sampler)
         decision += 1
 
 
-def _start(sampler: Sampler) -> _Episode:
+def start(sampler: Sampler) -> Episode:
+    """A new drive from a drawn situation."""
     situation = sampler.draw()
     # Things that stand across the road for ever teach nothing but standing.
     situation.ahead = [user for user in situation.ahead if abs(user.heading) < 0.5]
     cruise = [sampler.rng.uniform(3.0, 7.5) for _ in situation.ahead]
-    return _Episode(situation, PlanFollower(), sampler.rng.uniform(2.0, 10.0), cruise)
+    return Episode(situation, PlanFollower(), sampler.rng.uniform(2.0, 10.0), cruise)
 
 
-def _advance(episode: _Episode, plan: Plan, rng: random.Random) -> None:
-    """Two physics ticks under the plan's control, then the rest of the world."""
+def advance(episode: Episode, plan: Plan, rng: random.Random, ticks: int) -> Pedals:
+    """Some physics ticks (0.05 s) under the plan's control, then the rest of the world. Returns the last controls."""
     situation, ego = episode.situation, episode.situation.ego
-    for _ in range(_TICKS_PER_DECISION):
-        throttle, steer, brake = episode.follower.step(plan, ego.speed)
+    for _ in range(ticks):
+        throttle, steer, brake = pedals = episode.follower.step(plan, ego.speed)
         ego.x, ego.y, ego.yaw, ego.speed = step_kinematic(
-            ego.x, ego.y, ego.yaw, ego.speed, throttle, steer, brake, _TICK, wheel_rad=episode.wheel
+            ego.x, ego.y, ego.yaw, ego.speed, throttle, steer, brake, TICK, wheel_rad=episode.wheel
         )
-        episode.wheel = next_wheel(episode.wheel, steer, _TICK)
+        episode.wheel = next_wheel(episode.wheel, steer, TICK)
     ego.arc = situation.planner.project(ego.x, ego.y, ego.arc)
-    seconds = _TICKS_PER_DECISION * _TICK
+    seconds = ticks * TICK
     episode.time += seconds
     held = bool(situation.held_by_lights()) or any(u.rear_arc - ego.arc < 10.0 for u in situation.ahead)
     episode.still = 0.0 if held or ego.speed > 0.1 else episode.still + seconds
@@ -97,6 +100,7 @@ def _advance(episode: _Episode, plan: Plan, rng: random.Random) -> None:
     if episode.time >= episode.next_switch:
         _switch_light(situation, rng)
         episode.next_switch += rng.uniform(3.0, 10.0)
+    return pedals
 
 
 def _move(user: RoadUser, situation: Situation, cruise: float, seconds: float) -> None:
@@ -122,14 +126,14 @@ def _switch_light(situation: Situation, rng: random.Random) -> None:
     set_light(situation, own, following.get(state, LightState.RED))
 
 
-def _over(episode: _Episode) -> bool:
+def ending(episode: Episode) -> str | None:
+    """Why a drive is over: ``done``, ``still``, ``lost`` or ``hit``; None while it goes on."""
     situation, ego = episode.situation, episode.situation.ego
     x, y = situation.route.at(ego.arc)[:2]
-    hit = any(u.rear_arc - ego.arc < 2.3 and u.arc > ego.arc for u in situation.ahead)
-    return (
-        episode.time > _LONGEST
-        or episode.still > _STILL_LIMIT
-        or math.hypot(ego.x - x, ego.y - y) > _LOST
-        or situation.route.length - ego.arc < _ROUTE_LEFT
-        or hit
-    )
+    if any(u.rear_arc - ego.arc < 2.3 and u.arc > ego.arc for u in situation.ahead):
+        return "hit"
+    if math.hypot(ego.x - x, ego.y - y) > _LOST:
+        return "lost"
+    if episode.still > _STILL_LIMIT:
+        return "still"
+    return "done" if episode.time > _LONGEST or situation.route.length - ego.arc < _ROUTE_LEFT else None

@@ -1,4 +1,4 @@
-"""Own recordings as a source of samples."""
+"""Own recordings as a source of samples, and the one place that tells data layouts apart."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import numpy as np
 
 from linkvla.model.data.recording import Recording, open_recordings
 from linkvla.model.data.sample import Sample, SampleSource
+from linkvla.model.data.simlingo.layout import looks_like_simlingo
+from linkvla.model.data.simlingo.reader import SimLingoSource
 from linkvla.model.data.view import CameraRig
 from linkvla.model.interface.errors import DataError
 
@@ -64,7 +66,12 @@ class RecordingSource:
 
 
 def open_sources(folder: Path | str, view_shape: tuple[int, int]) -> list[SampleSource]:
-    """Everything below a folder that can be learnt from. Raises DataError where there is nothing, or another shape."""
+    """Everything below a folder that can be learnt from: own recordings, or a SimLingo data set.
+
+    Raises DataError where there is nothing, or another shape.
+    """
+    if looks_like_simlingo(Path(folder)):
+        return [SimLingoSource(folder, view_shape)]
     sources = [RecordingSource(recording) for recording in open_recordings(folder)]
     for source in sources:
         shape = tuple(source.recording.manifest["view_shape"])
