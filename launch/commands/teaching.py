@@ -71,6 +71,17 @@ def train(
         list[str] | None, typer.Option(metavar="FOLDER", help="Recordings to score on, repeatable.")
     ] = None,
     init: Annotated[str | None, typer.Option(metavar="NAME|FOLDER", help="Checkpoint to start from.")] = None,
+    init_vision: Annotated[
+        str | None,
+        typer.Option(metavar="NAME|FOLDER", help="Checkpoint to take the vision tower and projector from, no more."),
+    ] = None,
+    preset: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Settings to start from, repeatable: paper, or a row of its ablation (baseline, token, c2f, align).",
+        ),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     threads: Annotated[int, typer.Option(metavar="N", min=1, help="Threads of the trainer.")] = 2,
     setting: Annotated[
@@ -85,9 +96,12 @@ def train(
     `linkvla train --data data/random --seconds 1800 --out output/run`: half an hour from random weights
 
     `linkvla train --data data/random=0.5 --data data/round1=0.5 --init linkvla-nano --samples 200000 --out output/next`
+
+    `linkvla train --data data/random --preset token --init-vision linkvla-nano --samples 100000 --out output/token`:
+    a row of the paper's ablation
     """
     from linkvla.model.training.command import recipe_from
     from linkvla.model.training.trainer import train
 
-    recipe = recipe_from(setting or [], total_samples=samples, total_seconds=seconds, threads=threads)
-    train(recipe, data, out, resume, init=init, held_out=held_out or [])
+    recipe = recipe_from(setting or [], preset or [], total_samples=samples, total_seconds=seconds, threads=threads)
+    train(recipe, data, out, resume, init=init, init_vision=init_vision, held_out=held_out or [])

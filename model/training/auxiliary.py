@@ -10,6 +10,7 @@ from torch import nn
 from torch.nn import functional
 
 from linkvla.model.data.recording import AUXILIARY_CLASSES, CELL
+from linkvla.model.training.batches import Scene
 
 # Lamps, walkers and signs fill few cells; without these weights "absent everywhere" is nearly right.
 _POSITIVE_WEIGHTS = (1.0, 1.0, 1.0, 1.0, 1.0, 2.0, 12.0, 40.0, 40.0, 40.0, 10.0, 15.0)
@@ -36,12 +37,13 @@ class AuxiliaryHead(nn.Module):
         values = values.view(batch, tiles, n, n, c, c, self.outputs)
         return values.permute(0, 2, 4, 1, 3, 5, 6).reshape(batch, n * c, tiles * n * c, self.outputs)
 
-    def loss(self, patches: torch.Tensor, presence: torch.Tensor, inverse_depth: torch.Tensor) -> torch.Tensor:
-        """Scalar loss against presence (B, 16, 32, C) pixel counts and inverse depth (B, 16, 32) in 1/m."""
+    def loss(self, patches: torch.Tensor, scene: Scene) -> torch.Tensor:
+        """Scalar: the sum over samples of each one's mean loss; those without labels carry none."""
         values = self(patches).float()
         classes = functional.binary_cross_entropy_with_logits(
-            values[..., :-1], (presence > 0).float(), pos_weight=self.positive_weights
+            values[..., :-1], (scene.presence > 0).float(), pos_weight=self.positive_weights, reduction="none"
         )
-        depth_target = torch.log(inverse_depth.float().clamp(0.0, 1.0) + 0.01) * 0.5
-        depth = functional.smooth_l1_loss(values[..., -1], depth_target, beta=0.2)
-        return classes + 0.5 * depth
+        depth_target = torch.log(scene.inverse_depth.float().clamp(0.0, 1.0) + 0.01) * 0.5
+        depth = functional.smooth_l1_loss(values[..., -1], depth_target, beta=0.2, reduction="none")
+        each = classes.mean((1, 2, 3)) + 0.5 * depth.mean((1, 2))
+        return (each * scene.known).sum()

@@ -1,212 +1,193 @@
-"""Training batches from recordings: weighted draws, augmentation, prompts, prepared on a background thread.
+"""Training batches: samples become lessons, lessons become tensors, prepared on background threads.
 
 Every batch is a function of (seed, step) alone, so a resumed run sees exactly the batches that an unbroken one would.
 """
 
 from __future__ import annotations
 
-import queue
-import threading
-from collections.abc import Iterator, Sequence
+import itertools
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 
-from linkvla.model.data.recording import Recording, open_recordings
-from linkvla.model.interface.errors import DataError
-from linkvla.model.modeling_linkvla import DrivingBatch
-from linkvla.model.processing_linkvla import LinkVLAProcessor, Query
+from linkvla.model.data.sample import Sample
+from linkvla.model.modeling_linkvla import IGNORED, DrivingBatch
+from linkvla.model.processing_linkvla import LinkVLAProcessor
+from linkvla.model.training.mixture import Mixture
 from linkvla.model.training.recipe import Recipe
+from linkvla.model.training.tasks import Lesson, Order, draw_lesson
 
-_PREPARED = 4  # batches waiting for the trainer
+_PREPARED = 4  # batches waiting for the trainer, for each thread that makes them
 
 
 @dataclass(frozen=True)
-class DataSource:
-    """One folder of recordings and the share of each batch that comes from it; None: in proportion to its weights."""
+class Counts:
+    """What the objectives of a whole batch are means over; shards keep them, so their losses add up."""
 
-    folder: Path
-    share: float | None = None
-
-    @classmethod
-    def parse(cls, text: str | Path | DataSource) -> DataSource:
-        """``FOLDER`` or ``FOLDER=0.3``. Raises DataError when the share is not in 0..1."""
-        if isinstance(text, DataSource):
-            return text
-        folder, separator, share = str(text).rpartition("=")
-        if not separator:
-            return cls(Path(text))
-        try:
-            value = float(share)
-        except ValueError:
-            return cls(Path(text))  # a folder name with an equals sign
-        if not 0.0 < value <= 1.0:
-            raise DataError(f"the share of {folder} must lie in 0..1, got {share}")
-        return cls(Path(folder), value)
+    generated: int  # samples whose actions are learnt
+    words: int  # tokens of answers that are learnt, before actions
+    described: int  # tokens that are learnt from given actions
+    scenes: int  # samples with auxiliary labels
 
 
 @dataclass
-class TrainingBatch:
-    """One step's input."""
+class Scene:
+    """Auxiliary labels; zeros where a sample has none."""
+
+    presence: torch.Tensor  # (B, rows, columns, C) uint8
+    inverse_depth: torch.Tensor  # (B, rows, columns) float16, 1/m
+    known: torch.Tensor  # (B,) bool
+
+    def to(self, device: torch.device | str) -> Scene:
+        """The same elsewhere."""
+        return Scene(*(tensor.to(device) for tensor in vars(self).values()))
+
+
+@dataclass
+class Part:
+    """The samples of a batch that are learnt in one order."""
 
     driving: DrivingBatch
     points: torch.Tensor  # (B, 30, 2) float32: path, then speed waypoints, metres, ego frame
     end_point_noise: torch.Tensor  # (B, 2, 2) float32, cells
-    presence: torch.Tensor  # (B, 16, 32, C) uint8
-    inverse_depth: torch.Tensor  # (B, 16, 32) float16, 1/m
+    scene: Scene | None  # None where no sample has labels
 
     def __len__(self) -> int:
         return len(self.points)
 
-    def split(self, parts: int) -> list[TrainingBatch]:
-        """At most ``parts`` batches of nearly equal size."""
-        tensors = (*self._inputs(), self.points, self.end_point_noise, self.presence, self.inverse_depth)
-        pieces = zip(*(torch.tensor_split(tensor, min(parts, len(self))) for tensor in tensors))
-        return [TrainingBatch(DrivingBatch(*piece[:5]), *piece[5:]) for piece in pieces]
+    def to(self, device: torch.device | str) -> Part:
+        """The same elsewhere."""
+        scene = None if self.scene is None else self.scene.to(device)
+        return Part(self.driving.to(device), self.points.to(device), self.end_point_noise.to(device), scene)
 
-    def _inputs(self) -> tuple[torch.Tensor, ...]:
-        return tuple(vars(self.driving).values())
-
-
-def points_of(recording: Recording, index: np.ndarray) -> np.ndarray:
-    """(B, 30, 2) float32 targets of some rows."""
-    return np.concatenate([recording.path_in_ego[index], recording.speed_waypoints_in_ego[index]], axis=1)
-
-
-def _weights(recording: Recording) -> np.ndarray:
-    weight = np.asarray(recording.weight, np.float64)
-    if not np.all(weight >= 0) or weight.sum() <= 0:
-        raise DataError(f"{recording.folder}: sampling weights must be >= 0 and not all zero")
-    return weight
+    def split(self, parts: int) -> list[Part | None]:
+        """``parts`` pieces of nearly equal size; None for empty ones."""
+        tensors = [*vars(self.driving).values(), self.points, self.end_point_noise]
+        inputs = len(tensors) - 2
+        if self.scene is not None:
+            tensors += vars(self.scene).values()
+        pieces = []
+        for piece in zip(*(torch.tensor_split(tensor, parts) for tensor in tensors)):
+            scene = None if self.scene is None else Scene(*piece[inputs + 2 :])
+            part = Part(DrivingBatch(*piece[:inputs]), piece[inputs], piece[inputs + 1], scene)
+            pieces.append(part if len(part) else None)
+        return pieces
 
 
-class Mixture:
-    """Several recordings as one weighted pool."""
+@dataclass
+class TrainingBatch:
+    """One step's input, or a shard of it."""
 
-    def __init__(self, sources: Sequence[DataSource]) -> None:
-        if not sources:
-            raise DataError("no recordings given; record some with `linkvla collect`")
-        groups = [open_recordings(source.folder) for source in sources]
-        self.recordings = [recording for group in groups for recording in group]
-        weights = [np.concatenate([_weights(recording) for recording in group]) for group in groups]
-        totals = np.array([weight.sum() for weight in weights])
-        given = np.array([np.nan if source.share is None else source.share for source in sources])
-        asked, open_ended = np.nansum(given), np.isnan(given)
-        if asked > 1.0 + 1e-9 or (asked <= 0.0 and not open_ended.any()):
-            raise DataError(f"the shares of the recordings add up to {asked:g}, at most 1 is allowed")
-        shares = np.where(open_ended, 0.0, given)
-        if open_ended.any():
-            shares[open_ended] = max(1.0 - asked, 0.0) * totals[open_ended] / totals[open_ended].sum()
-        shares /= shares.sum()
-        self._cumulative = np.cumsum(np.concatenate([w * (s / t) for w, s, t in zip(weights, shares, totals)]))
-        self._starts = np.cumsum([0] + [len(recording) for recording in self.recordings])
+    generation: Part | None  # [V, L, A]
+    understanding: Part | None  # [V, A, L]
+    counts: Counts
 
     def __len__(self) -> int:
-        return int(self._starts[-1])
+        return sum(len(part) for part in (self.generation, self.understanding) if part is not None)
 
-    def draw(self, count: int, rng: np.random.Generator) -> list[tuple[Recording, np.ndarray]]:
-        """Weighted draw of ``count`` rows, grouped by recording, sorted for the disk's sake."""
-        rows = np.searchsorted(self._cumulative, rng.random(count) * self._cumulative[-1], side="right")
-        rows = np.sort(np.minimum(rows, len(self) - 1))
-        groups = []
-        for n, recording in enumerate(self.recordings):
-            own = rows[(rows >= self._starts[n]) & (rows < self._starts[n + 1])] - self._starts[n]
-            if len(own):
-                groups.append((recording, own))
-        return groups
+    @property
+    def device(self) -> torch.device:
+        """Where it lies."""
+        return (self.generation or self.understanding).points.device
 
+    def to(self, device: torch.device | str) -> TrainingBatch:
+        """The same elsewhere."""
+        parts = (None if part is None else part.to(device) for part in (self.generation, self.understanding))
+        return TrainingBatch(*parts, self.counts)
 
-def gather(groups: Sequence[tuple[Recording, np.ndarray]], column: str) -> np.ndarray:
-    """Rows of one column over all groups."""
-    return np.concatenate([recording[column][index] for recording, index in groups])
-
-
-def queries_of(groups: Sequence[tuple[Recording, np.ndarray]]) -> list[Query]:
-    """The prompts' content of some rows."""
-    names = ("speed", "target_points_in_ego", "command", "next_command", "distance_to_command")
-    columns = [gather(groups, name) for name in names]
-    return [
-        Query(float(speed), points, int(command), int(following), float(distance))
-        for speed, points, command, following, distance in zip(*columns)
-    ]
-
-
-def make_batch(mixture: Mixture, processor: LinkVLAProcessor, recipe: Recipe, step: int) -> TrainingBatch:
-    """The batch of one step."""
-    rng = np.random.default_rng([recipe.seed, step])
-    size = recipe.batch_size
-    groups = mixture.draw(size, rng)
-    jitter = rng.uniform(-recipe.speed_jitter, recipe.speed_jitter, size) * (
-        rng.random(size) < recipe.speed_jitter_share
-    )
-    style = rng.random(size)
-    queries = []
-    for n, query in enumerate(queries_of(groups)):
-        navigation = None
-        if style[n] < recipe.command_only_share:
-            navigation = "command"
-        elif style[n] < recipe.command_only_share + recipe.target_point_only_share:
-            navigation = "target_point"
-        speed = max(query.speed + jitter[n], 0.0)
-        queries.append(
-            Query(
-                speed,
-                query.target_points_in_ego,
-                query.command,
-                query.next_command,
-                query.distance_to_command,
-                navigation=navigation,
-            )
+    def split(self, shards: int) -> list[TrainingBatch]:
+        """At most ``shards`` batches of nearly equal size."""
+        generation, understanding = (
+            [None] * shards if part is None else part.split(shards) for part in (self.generation, self.understanding)
         )
-    views = gather(groups, "view")
+        # the larger pieces come first, so one list is turned round to even out the sums
+        pairs = zip(generation, understanding[::-1])
+        return [TrainingBatch(*pair, self.counts) for pair in pairs if pair != (None, None)]
+
+
+def make_batch(
+    mixture: Mixture, processor: LinkVLAProcessor, recipe: Recipe, step: int, *, rank: int = 0, processes: int = 1
+) -> TrainingBatch:
+    """The batch of one step; where several processes share the step, that of process ``rank``."""
+    rng = np.random.default_rng([recipe.seed, step * processes + rank])
+    samples = mixture.read(recipe.batch_size, rng)
+    style, grid = processor.config.navigation, processor.config.action_tokenizer
+    lessons = [draw_lesson(sample, recipe, rng, style, grid) for sample in samples]
+    return collate(samples, lessons, processor, recipe, rng)
+
+
+def collate(
+    samples: Sequence[Sample],
+    lessons: Sequence[Lesson],
+    processor: LinkVLAProcessor,
+    recipe: Recipe,
+    rng: np.random.Generator,
+) -> TrainingBatch:
+    """Tensors of lessons on samples, one each, with ``rng``'s colours and noise."""
+    views = np.stack([sample.view for sample in samples])
+    gain, offset = _colours(views, recipe, rng)
+    noise = (rng.standard_normal((len(samples), 2, 2)) * recipe.end_point_noise).astype(np.float32)
+
+    def part(order: Order) -> Part | None:
+        rows = [n for n, lesson in enumerate(lessons) if lesson.order is order]
+        if not rows:
+            return None
+        chosen = [lessons[n] for n in rows]
+        target_points = np.stack([lesson.target_points for lesson in chosen])
+        turns = [lesson.turn for lesson in chosen]
+        return Part(
+            processor.encode(views[rows], turns, target_points, gain=gain[rows], offset=offset[rows]),
+            torch.from_numpy(np.stack([lesson.points for lesson in chosen])),
+            torch.from_numpy(noise[rows]),
+            _scene([samples[n] for n in rows]) if recipe.auxiliary_weight > 0 else None,
+        )
+
+    generation, understanding = part(Order.GENERATE), part(Order.UNDERSTAND)
+    known = [p.scene.known.sum() for p in (generation, understanding) if p is not None and p.scene is not None]
+    counts = Counts(len(generation or ()), _learnt(generation), _learnt(understanding), int(sum(known)))
+    return TrainingBatch(generation, understanding, counts)
+
+
+def _colours(views: np.ndarray, recipe: Recipe, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Random gain and offset (B, 3) of contrast, brightness and colour cast; see ``LinkVLAProcessor.pixels``."""
+    size = len(views)
     contrast = rng.uniform(1 - recipe.contrast, 1 + recipe.contrast, (size, 1))
     cast = rng.uniform(1 - recipe.brightness, 1 + recipe.brightness, (size, 3))
     # every fourth pixel tells the mean brightness well enough
     mean = views[:, ::4, ::4].mean((1, 2, 3), dtype=np.float64)[:, None] / 255.0
     gain = np.repeat(contrast, 3, axis=1)
-    driving = processor.batch(views, queries, gain, mean * (cast - gain))
-    noise = rng.standard_normal((size, 2, 2)) * recipe.end_point_noise
-    return TrainingBatch(
-        driving,
-        torch.from_numpy(np.concatenate([points_of(recording, index) for recording, index in groups])),
-        torch.from_numpy(noise.astype(np.float32)),
-        torch.from_numpy(gather(groups, "presence")),
-        torch.from_numpy(gather(groups, "inverse_depth")),
-    )
+    return gain, mean * (cast - gain)
 
 
-def prefetch(mixture: Mixture, processor: LinkVLAProcessor, recipe: Recipe, first_step: int) -> Iterator[TrainingBatch]:
-    """Endless batches from ``first_step`` on, made by one background thread; closing the iterator ends the thread."""
-    ready: queue.Queue = queue.Queue(maxsize=_PREPARED)
-    stop = threading.Event()
+def _scene(samples: Sequence[Sample]) -> Scene | None:
+    labelled = [sample for sample in samples if sample.presence is not None and sample.inverse_depth is not None]
+    if not labelled:
+        return None
+    known = np.array([sample.presence is not None and sample.inverse_depth is not None for sample in samples])
+    presence = np.zeros((len(samples), *labelled[0].presence.shape), np.uint8)
+    depth = np.zeros((len(samples), *labelled[0].inverse_depth.shape), np.float16)
+    presence[known] = [sample.presence for sample in labelled]
+    depth[known] = [sample.inverse_depth for sample in labelled]
+    return Scene(*map(torch.from_numpy, (presence, depth, known)))
 
-    def offer(item) -> None:
-        while not stop.is_set():
-            try:
-                ready.put(item, timeout=0.2)
-                return
-            except queue.Full:
-                continue
 
-    def work() -> None:
-        step = first_step
-        try:
-            while not stop.is_set():
-                offer(make_batch(mixture, processor, recipe, step))
-                step += 1
-        except BaseException as error:  # hand it to the trainer, whose thread must not wait for ever
-            offer(error)
+def _learnt(part: Part | None) -> int:
+    return 0 if part is None else int((part.driving.labels[:, 1:] != IGNORED).sum())
 
-    thread = threading.Thread(target=work, name="linkvla-batches", daemon=True)
-    thread.start()
+
+def prefetch(make: Callable[[int], TrainingBatch], first_step: int, threads: int = 1) -> Iterator[TrainingBatch]:
+    """Endless batches from ``first_step`` on, in order, made by background threads; closing the iterator ends them."""
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="linkvla-batches")
+    ahead = _PREPARED * threads
+    waiting = deque(pool.submit(make, first_step + n) for n in range(ahead))
     try:
-        while True:
-            item = ready.get()
-            if isinstance(item, BaseException):
-                raise item
-            yield item
+        for step in itertools.count(first_step + ahead):
+            batch = waiting.popleft().result()
+            waiting.append(pool.submit(make, step))
+            yield batch
     finally:
-        stop.set()
-        thread.join(timeout=5.0)
+        pool.shutdown(cancel_futures=True)

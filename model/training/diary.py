@@ -5,29 +5,33 @@ from __future__ import annotations
 import csv
 import json
 import time
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+from linkvla.model.training.curves import Curves
 
 if TYPE_CHECKING:
+    from linkvla.model.training.report import StepReport
     from linkvla.model.training.state import Progress as RunProgress
-    from linkvla.model.training.trainer import StepReport
 
 _EVERY = 20  # steps per line of metrics.csv: the line holds their means
 _PLAIN_SECONDS = 20.0  # between two lines where there is no terminal to draw a bar on
-_HEADLINE = ("path_ade", "waypoint_ade", "red_stop", "lead_stop", "sign_stop", "start", "false_stop")
+_HEADLINE = ("path_ade", "waypoint_ade", "red_stop", "lead_stop", "sign_stop", "start", "false_stop", "loss_text")
+_MASKED = "masked"
+_NO_LOSSES = {"step", "samples", "seconds", "progress", "rate", "gradient_norm", "samples_per_second", _MASKED}
 
 
 class Diary:
     """Writes as the run goes; a context manager. ``first_step``: lines after it, from a lost stretch, are dropped."""
 
-    def __init__(self, folder: Path, first_step: int, show: bool = True) -> None:
+    def __init__(self, folder: Path, first_step: int, show: bool = True, tensorboard: bool = False) -> None:
         self.folder = folder
+        self._tensorboard = Curves(folder, first_step) if tensorboard else None
         self._metrics = folder / "metrics.csv"
         self._evaluations = folder / "evaluations.jsonl"
         self._window: list[StepReport] = []
@@ -38,7 +42,6 @@ class Diary:
             TaskProgressColumn(),
             TextColumn("{task.fields[note]}"),
             TimeElapsedColumn(),
-            TimeRemainingColumn(),
             console=self._console,
             disable=not (show and self._console.is_terminal),
         )
@@ -54,6 +57,8 @@ class Diary:
     def __exit__(self, *_: object) -> None:
         self._bar.stop()
         self.draw()
+        if self._tensorboard:
+            self._tensorboard.close()
 
     def say(self, text: str) -> None:
         """One line to the terminal."""
@@ -67,28 +72,31 @@ class Diary:
         if len(self._window) < _EVERY:
             return
         window, self._window = self._window, []
-        names = ("goal", "fine", "auxiliary", "gradient_norm")
-        means = {name: float(np.mean([getattr(item, name) for item in window])) for name in names}
+        means = _means(window)
         span = report.seconds - self._window_began
         samples = report.samples - window[0].samples
         speed = samples / span if span > 0 else float("nan")
         self._window_began = None
-        row = {**asdict(report), **means, "masked": sum(i.masked for i in window), "samples_per_second": speed}
-        new = not self._metrics.exists()
-        with open(self._metrics, "a", newline="") as file:
-            writer = csv.DictWriter(file, row)
-            if new:
-                writer.writeheader()
-            writer.writerow({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()})
-        note = (
-            f"goal {means['goal']:.3f} fine {means['fine']:.3f} aux {means['auxiliary']:.3f} "
-            f"{report.samples} samples, {speed:.0f}/s"
-        )
+        row = {
+            "step": report.step,
+            "samples": report.samples,
+            "seconds": report.seconds,
+            "progress": report.progress,
+            "rate": report.rate,
+            "gradient_norm": float(np.mean([item.gradient_norm for item in window])),
+            "samples_per_second": speed,
+            **means,
+        }
+        self._append({name: f"{value:.6g}" if isinstance(value, float) else value for name, value in row.items()})
+        if self._tensorboard:
+            self._tensorboard.add(report.step, means, "training")
+        losses = " ".join(f"{name} {value:.3f}" for name, value in means.items() if name != _MASKED)
+        left = report.seconds / max(report.progress, 1e-9) - report.seconds
+        note = f"{losses}  {report.samples} samples, {speed:.0f}/s, {_duration(left)} left"
         self._bar.update(self._task, completed=report.progress, note=note)
         if not self._console.is_terminal and time.monotonic() - self._spoke > _PLAIN_SECONDS:
             self._spoke = time.monotonic()
-            left = report.seconds / max(report.progress, 1e-9) - report.seconds
-            self.say(f"{100 * report.progress:5.1f} %  {note}, {left:.0f} s left")
+            self.say(f"{100 * report.progress:5.1f} %  {note}")
 
     def evaluation(self, progress: RunProgress, report: Mapping[str, Mapping[str, float]]) -> None:
         """Note an evaluation: one line to evaluations.jsonl, one per data set to the terminal."""
@@ -100,6 +108,8 @@ class Diary:
         with open(self._evaluations, "a") as file:
             file.write(json.dumps({**row, "scores": clean}) + "\n")
         for name, values in report.items():
+            if self._tensorboard:
+                self._tensorboard.add(progress.step, values, name)
             self.say(f"  [{name} @ {progress.samples}] ".replace("[", "\\[") + _headline(values))
         self._window_began = None
         self._window = []
@@ -116,9 +126,9 @@ class Diary:
         figure = Figure(figsize=(11, 4), layout="constrained")
         losses, errors = figure.subplots(1, 2)
         samples = [int(row["samples"]) for row in rows]
-        for name in ("goal", "fine", "auxiliary"):
-            losses.plot(samples, [float(row[name]) for row in rows], label=name)
-        losses.set(xlabel="samples", ylabel="nats per token above entropy", yscale="log", title="training loss")
+        for name in [name for name in (rows[0] if rows else ()) if name not in _NO_LOSSES]:
+            losses.plot(samples, [float(row[name] or "nan") for row in rows], label=name)
+        losses.set(xlabel="samples", ylabel="nats per token, or m", yscale="log", title="training loss")
         for name, history in self._history().items():
             errors.plot(*zip(*history), "--" if "black" in name else "-", label=name)
         errors.set(xlabel="samples", ylabel="m", title="held-out path ADE")
@@ -126,6 +136,19 @@ class Diary:
             if axes.lines:
                 axes.legend(fontsize=7)
         figure.savefig(self.folder / "curves.png", dpi=110)
+
+    def _append(self, row: Mapping[str, object]) -> None:
+        """A line of metrics.csv; a figure that is seen for the first time becomes a new column."""
+        columns, lines = list(row), []
+        if self._metrics.exists():
+            with open(self._metrics, newline="") as file:
+                reader = csv.DictReader(file)
+                columns, lines = list(reader.fieldnames or ()), list(reader)
+            columns += [name for name in row if name not in columns]
+        with open(self._metrics, "w", newline="") as file:
+            writer = csv.DictWriter(file, columns, restval="")
+            writer.writeheader()
+            writer.writerows([*lines, row])
 
     def _history(self) -> dict[str, list[tuple[int, float]]]:
         history: dict[str, list[tuple[int, float]]] = {}
@@ -147,5 +170,17 @@ class Diary:
             self._evaluations.write_text("".join(line + "\n" for line in kept))
 
 
+def _means(window: Sequence[StepReport]) -> dict[str, float]:
+    """Mean of each figure over the steps that have it, in their order; of ``masked`` the sum."""
+    names = dict.fromkeys(name for item in window for name in item.figures)
+    among = {name: [item.figures[name] for item in window if name in item.figures] for name in names}
+    return {name: float(np.sum(values) if name == _MASKED else np.mean(values)) for name, values in among.items()}
+
+
+def _duration(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{seconds:02d}"
+
+
 def _headline(values: Mapping[str, float]) -> str:
-    return "  ".join(f"{name} {values[name]:.2f}" for name in _HEADLINE if not np.isnan(values[name]))
+    return "  ".join(f"{name} {values[name]:.2f}" for name in _HEADLINE if not np.isnan(values.get(name, np.nan)))

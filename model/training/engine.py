@@ -60,6 +60,9 @@ class Engine(Protocol):
         Raises ConfigurationError when the gradients are not finite; the weights are then as before.
         """
 
+    def largest(self, value: float) -> float:
+        """Of a number that each process has its own of, such as the time: what all may decide by."""
+
     def whole(self) -> AbstractContextManager[LinkVLAForDriving]:
         """The network with all its weights, to evaluate and export; in training mode again after."""
 
@@ -92,6 +95,15 @@ def make_optimizer(objective: nn.Module, recipe: Recipe) -> torch.optim.Optimize
     """The recipe's AdamW."""
     groups = parameter_groups(objective, recipe.weight_decay)
     return torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=recipe.betas, fused=True)
+
+
+def make_engine(recipe: Recipe, objective: nn.Module) -> Engine:
+    """The engine that the recipe names."""
+    if recipe.engine == "threads":
+        return ThreadShards(recipe, objective)
+    from linkvla.model.training.accelerated import AcceleratedEngine  # late: nanos train without accelerate
+
+    return AcceleratedEngine(recipe, objective)
 
 
 def refuse_divergence(norm: torch.Tensor | float) -> float:
@@ -147,6 +159,10 @@ class ThreadShards:
             figures = self.objective(batch)
         gradients = torch.autograd.grad(figures[TOTAL], self._parameters, allow_unused=True)
         return {name: float(value.detach()) for name, value in figures.items()}, gradients
+
+    def largest(self, value: float) -> float:
+        """See ``Engine``."""
+        return value
 
     @contextmanager
     def whole(self) -> Iterator[LinkVLAForDriving]:

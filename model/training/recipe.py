@@ -1,4 +1,7 @@
-"""The recipe of a training run, as one frozen dataclass. The defaults trained a nano to drive on two CPU cores."""
+"""The recipe of a training run, as one frozen dataclass.
+
+The defaults are those of a nano, from scratch, on two CPU cores; ``paper_recipe`` has LinkVLA's own values.
+"""
 
 from __future__ import annotations
 
@@ -11,63 +14,134 @@ from typing import Any
 
 from linkvla.model.interface.errors import ConfigurationError
 
+_TASK_SHARES = ("driving_share", "commentary_share", "commentary_given_share", "question_share", "dreaming_share")
+_POSITIVE = (
+    "batch_size",
+    "learning_rate",
+    "gradient_clip",
+    "threads",
+    "readers",
+    "accumulation",
+    "evaluation_samples",
+    "evaluation_limit",
+    "checkpoint_seconds",
+)
+_SHARES = (
+    *_TASK_SHARES,
+    "warmup_share",
+    "constant_until",
+    "final_rate",
+    "goal_weight",
+    "understanding_coin",
+    "safety_share",
+    "dream_navigation_share",
+    "given_navigation_share",
+    "command_only_share",
+    "target_point_only_share",
+    "speed_jitter_share",
+    "brightness",
+    "contrast",
+    "lora_dropout",
+)
+
+ENGINES = ("threads", "ddp", "fsdp")
+SOFTMAX_DOMAINS = ("vocabulary", "actions")
+
 
 @dataclass(frozen=True)
 class Recipe:
     """How to train.
 
     The run ends after ``total_samples`` or ``total_seconds`` of training (evaluation not counted), whichever is
-    given; with both, whichever comes first. ``architecture`` goes to ``nano_config`` as keyword arguments.
+    given; with both, whichever comes first. ``architecture`` goes to ``nano_config`` as keyword arguments; with a
+    checkpoint to start from, only how its network is read can be said anew. ``paper_recipe`` has the paper's values.
     """
 
     total_samples: int | None = None
     total_seconds: float | None = None
-    batch_size: int = 24
+    # The optimiser and its schedule
+    batch_size: int = 24  # per process
     learning_rate: float = 1e-3
     betas: tuple[float, float] = (0.9, 0.98)
     weight_decay: float = 0.05
     gradient_clip: float = 1.0
     warmup_steps: int = 80
+    warmup_share: float = 0.0  # of the run, in which the rate rises linearly; beside warmup_steps
     constant_until: float = 0.6  # share of the run; then a cosine
     final_rate: float = 0.02  # share of learning_rate at the end
-    goal_weight: float = 0.5  # the rest goes to the fine tokens
+    bfloat16: bool = True
+    # What is minimised: actions + text_weight * words + understanding_weight * words for actions + auxiliary
+    goal_weight: float = 0.5  # of the end points within the action loss; the rest goes to the other action tokens
+    text_weight: float = 1.0
+    understanding_weight: float = 1.0  # the paper's lambda
     auxiliary_weight: float = 2.0
+    softmax_over: str = "vocabulary"  # or "actions": what action tokens compete with
+    soft_labels: bool = True  # the paper's table 6 has a row without
     end_point_noise: float = 2.5  # cells, standard deviation, always
-    brightness: float = 0.15  # +- share, per sample and colour channel
-    contrast: float = 0.2  # +- share, per sample
-    speed_jitter: float = 0.5  # m/s, uniform +-
-    speed_jitter_share: float = 0.3
+    # The mixture of tasks; a sample without the words falls back to driving
+    driving_share: float = 0.4
+    commentary_share: float = 0.15  # words, then actions
+    commentary_given_share: float = 0.05  # actions for words in the prompt
+    question_share: float = 0.1
+    dreaming_share: float = 0.3  # actions for an instruction
+    understanding_coin: float = 0.5  # of the samples whose actions have words: words for actions instead
+    safety_share: float = 0.5  # of the instructions come with the flag that lets the network refuse
+    dream_navigation_share: float = 0.8  # of the instructions come with the navigation part
+    given_navigation_share: float = 0.5  # of the given commentaries come with it
+    # The prompt and the picture
     command_only_share: float = 0.1
     target_point_only_share: float = 0.1
-    bfloat16: bool = True
+    speed_jitter: float = 0.5  # m/s, uniform +-
+    speed_jitter_share: float = 0.3
+    brightness: float = 0.15  # +- share, per sample and colour channel
+    contrast: float = 0.2  # +- share, per sample
+    # What is trained
+    architecture: Mapping[str, Any] = field(default_factory=dict)
+    new_tokenizer: bool = False  # with a checkpoint to start from: today's words, and a table that has grown for them
+    lora_rank: int = 0  # of the adapters on the language model; 0 trains it whole
+    lora_alpha: int = 64
+    lora_dropout: float = 0.1
+    train_vision: bool = True
+    # How it runs
+    engine: str = "threads"  # CPU cores; "ddp" and "fsdp": GPUs, started with `accelerate launch`
     threads: int = 2  # shards of a batch, each on a core of its own
+    accumulation: int = 1  # pieces that a batch is worked on in, one after the other; GPUs only
+    gradient_checkpointing: bool = False  # less memory for a third more time; GPUs only
+    readers: int = 1  # threads that prepare batches
     seed: int = 0
     checkpoint_seconds: float = 120.0
     evaluation_samples: int = 8192  # seen between two evaluations
     evaluation_limit: int = 384  # held-out samples per evaluation and data set
-    architecture: Mapping[str, Any] = field(default_factory=dict)
+    best_by: str = "waypoint_ade"  # the held-out score that decides which weights are kept in best/
+    tensorboard: bool = False  # curves as event files too
 
     def __post_init__(self) -> None:
         if self.total_samples is None and self.total_seconds is None:
             raise ConfigurationError("a recipe needs an end: give total_samples or total_seconds")
-        positive = (
-            "batch_size",
-            "learning_rate",
-            "gradient_clip",
-            "threads",
-            "evaluation_samples",
-            "checkpoint_seconds",
-        )
-        for name in positive:
+        for name in _POSITIVE:
             value = getattr(self, name)
             if not (math.isfinite(value) and value > 0):
                 raise ConfigurationError(f"recipe: {name} must be positive, got {value}")
-        shares = ("constant_until", "final_rate", "goal_weight", "speed_jitter_share", "brightness", "contrast")
-        for name in (*shares, "command_only_share", "target_point_only_share"):
+        for name in _SHARES:
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise ConfigurationError(f"recipe: {name} must lie in 0..1, got {getattr(self, name)}")
-        if self.command_only_share + self.target_point_only_share > 1.0:
+        for name, allowed in (("softmax_over", SOFTMAX_DOMAINS), ("engine", ENGINES)):
+            if getattr(self, name) not in allowed:
+                raise ConfigurationError(
+                    f"recipe: {name} must be one of {', '.join(allowed)}, got {getattr(self, name)!r}"
+                )
+        if self.command_only_share + self.target_point_only_share > 1.0 + 1e-9:
             raise ConfigurationError("recipe: command_only_share and target_point_only_share add up to more than 1")
+        if not math.isclose(sum(self.task_shares), 1.0, abs_tol=1e-6):
+            raise ConfigurationError(
+                f"recipe: the shares of the tasks must add up to 1, got {', '.join(map(str, self.task_shares))} for "
+                f"{', '.join(_TASK_SHARES)}"
+            )
+
+    @property
+    def task_shares(self) -> tuple[float, ...]:
+        """Shares of driving, commentary, given commentary, questions and dreaming."""
+        return tuple(getattr(self, name) for name in _TASK_SHARES)
 
     def progress(self, samples: int, seconds: float) -> float:
         """Share of the run that is done, 0..1."""
@@ -81,6 +155,8 @@ class Recipe:
     def rate(self, step: int, progress: float) -> float:
         """Learning rate of a step (from 0): linear warm-up, constant, cosine to ``final_rate``."""
         warm = min(1.0, (step + 1) / max(self.warmup_steps, 1))
+        if progress < self.warmup_share:
+            warm *= progress / self.warmup_share
         if progress <= self.constant_until or self.constant_until >= 1.0:
             return self.learning_rate * warm
         share = (progress - self.constant_until) / (1.0 - self.constant_until)
@@ -104,3 +180,55 @@ class Recipe:
         if "betas" in plain:
             plain["betas"] = tuple(plain["betas"])
         return cls(**plain)
+
+
+PAPER: Mapping[str, Any] = {
+    # LinkVLA section 4.1 and its appendix; where they are silent, SimLingo's values, which LinkVLA says it follows.
+    "total_samples": 30 * 955_999,  # 30 epochs of SimLingo's sampler
+    "batch_size": 48,  # read as per GPU, on 32 of them
+    "learning_rate": 1e-4,
+    "betas": (0.9, 0.999),
+    "weight_decay": 0.1,
+    "gradient_clip": 0.3,  # SimLingo
+    "warmup_steps": 1,
+    "warmup_share": 0.05,  # SimLingo
+    "constant_until": 0.05,  # a cosine from there on
+    "final_rate": 0.0,
+    "bfloat16": True,  # SimLingo trains in float16; new rows dislike its fixed loss scale
+    "lora_rank": 32,
+    "lora_alpha": 64,
+    "lora_dropout": 0.1,
+    "train_vision": True,  # SimLingo
+    # Section 3: equations 2 to 5
+    "goal_weight": 2 / 32,  # the plain mean over two end points and thirty refined tokens
+    "text_weight": 1.0,
+    "understanding_weight": 1.0,
+    "auxiliary_weight": 0.0,  # ours only
+    "softmax_over": "vocabulary",
+    "soft_labels": True,
+    "end_point_noise": 1.2,  # silent; drawn like the soft label, so that pass 2 meets what pass 1 may say
+    "architecture": {"action_head": "coarse_to_fine", "decode": "hard", "grid": {"centre": "cell"}},
+    # SimLingo section 3.4: half dreaming; of the rest 50 % questions, 35 % commentary, 7.5 % given, 7.5 % none
+    "driving_share": 0.0375,
+    "commentary_share": 0.175,
+    "commentary_given_share": 0.0375,
+    "question_share": 0.25,
+    "dreaming_share": 0.5,
+    "understanding_coin": 0.5,  # "randomly", section 3.2
+    "safety_share": 0.5,
+    "dream_navigation_share": 0.8,
+    "given_navigation_share": 0.5,
+    "command_only_share": 2 / 3,
+    "target_point_only_share": 1 / 3,
+    "speed_jitter_share": 0.0,
+    "contrast": 0.2,
+    "brightness": 0.2,
+    "engine": "ddp",
+    "readers": 8,
+}
+"""The paper's values, to start a recipe from."""
+
+
+def paper_recipe(**changes: Any) -> Recipe:
+    """LinkVLA's recipe for the 1B network on GPUs, with ``changes``. ``PAPER`` says where each value is from."""
+    return Recipe.from_mapping({**PAPER, **changes})

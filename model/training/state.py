@@ -26,6 +26,7 @@ class Progress:
     samples: int = 0
     seconds: float = 0.0  # of training; evaluations and pauses not counted
     next_evaluation: int = 0
+    best: float | None = None  # the best held-out score so far; see Recipe.best_by
 
 
 def save_state(path: Path, modules: nn.Module, optimizer: torch.optim.Optimizer, progress: Progress) -> None:

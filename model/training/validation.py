@@ -1,4 +1,7 @@
-"""Open-loop scores on held-out recordings, and once more with black frames; see ``evaluation.open_loop``."""
+"""Scores on held-out sources while a run lasts: plans with and without the picture, and what words cost.
+
+See ``evaluation.open_loop`` for the plans' scores.
+"""
 
 from __future__ import annotations
 
@@ -7,65 +10,98 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 
-from linkvla.model.data.recording import Recording
+from linkvla.model.data.sample import Sample, SampleSource
 from linkvla.model.decoding import decode
 from linkvla.model.evaluation.open_loop import scores
 from linkvla.model.modeling_linkvla import LinkVLAForDriving
-from linkvla.model.processing_linkvla import LinkVLAProcessor
-from linkvla.model.training.batches import points_of, queries_of
+from linkvla.model.processing_linkvla import LinkVLAProcessor, Query
+from linkvla.model.training.batches import collate
+from linkvla.model.training.engine import TOTAL
+from linkvla.model.training.objectives.objective import Objective
+from linkvla.model.training.tasks import draw_lesson
 
 _BATCH = 48
+_LESSONS = 96  # held-out lessons whose losses are looked at
 
 
 @torch.no_grad()
 def predict(
     model: LinkVLAForDriving,
     processor: LinkVLAProcessor,
-    recording: Recording,
+    source: SampleSource,
     limit: int,
     *,
     black: bool = False,
     bfloat16: bool = False,
     mode: str | None = None,
 ) -> np.ndarray:
-    """Decoded points (n, 30, 2), metres, of ``limit`` rows spread evenly over the recording."""
-    index = held_out_rows(recording, limit)
+    """Decoded points (n, 30, 2), metres, of ``limit`` rows spread evenly over the source."""
+    index = held_out_rows(source, limit)
     results = []
     for start in range(0, len(index), _BATCH):
-        rows = index[start : start + _BATCH]
-        views = np.zeros_like(recording.view[rows]) if black else recording.view[rows]
-        batch = processor.batch(views, queries_of([(recording, rows)]))
-        with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
-            results.append(decode(model, batch, mode).points.float())
+        samples = source.read(index[start : start + _BATCH])
+        views = np.stack([sample.view for sample in samples])
+        batch = processor.batch(np.zeros_like(views) if black else views, [query_of(sample) for sample in samples])
+        with torch.autocast(model.device.type, torch.bfloat16, enabled=bfloat16):
+            results.append(decode(model, batch.to(model.device), mode).points.float().cpu())
     return torch.cat(results).numpy()
 
 
-def held_out_rows(recording: Recording, limit: int) -> np.ndarray:
+def query_of(sample: Sample) -> Query:
+    """What the prompt says about a sample."""
+    return Query(
+        speed=sample.speed,
+        target_points_in_ego=sample.target_points_in_ego,
+        command=sample.command,
+        next_command=sample.next_command,
+        distance_to_command=sample.distance_to_command,
+    )
+
+
+def held_out_rows(source: SampleSource, limit: int) -> np.ndarray:
     """At most ``limit`` row indices, evenly spread."""
-    return np.unique(np.linspace(0, len(recording) - 1, min(limit, len(recording))).astype(np.int64))
+    return np.unique(np.linspace(0, len(source) - 1, min(limit, len(source))).astype(np.int64))
 
 
 def evaluate(
     model: LinkVLAForDriving,
     processor: LinkVLAProcessor,
-    held_out: Mapping[str, Recording],
+    held_out: Mapping[str, SampleSource],
     limit: int,
     *,
     bfloat16: bool = False,
     black: bool = True,
 ) -> dict[str, dict[str, float]]:
-    """Scores per held-out recording; with ``black``, once more under ``NAME/black``. Leaves the model's mode as it
-    was.
-    """
+    """Scores per held-out source; with ``black``, once more under ``NAME/black``. Leaves the model's mode as it was."""
     training = model.training
     model.eval()
     report = {}
     try:
-        for name, recording in held_out.items():
-            rows = held_out_rows(recording, limit)
+        for name, source in held_out.items():
+            samples = source.read(held_out_rows(source, limit))
+            labels = np.stack([sample.points_in_ego for sample in samples])
+            tags = np.array([sample.tag for sample in samples])
             for suffix, dark in (("", False), ("/black", True)) if black else (("", False),):
-                points = predict(model, processor, recording, limit, black=dark, bfloat16=bfloat16)
-                report[name + suffix] = scores(points, points_of(recording, rows), recording.tag[rows])
+                points = predict(model, processor, source, limit, black=dark, bfloat16=bfloat16)
+                report[name + suffix] = scores(points, labels, tags)
     finally:
         model.train(training)
     return report
+
+
+@torch.no_grad()
+def lesson_losses(objective: Objective, processor: LinkVLAProcessor, source: SampleSource) -> dict[str, float]:
+    """The objective's figures on held-out lessons, as ``loss_NAME``; always the same lessons of a source."""
+    recipe, config = objective.recipe, processor.config
+    rng = np.random.default_rng(recipe.seed)
+    samples = source.read(held_out_rows(source, _LESSONS))
+    lessons = [draw_lesson(sample, recipe, rng, config.navigation, config.action_tokenizer) for sample in samples]
+    batch = collate(samples, lessons, processor, recipe, rng)
+    training = objective.training
+    objective.eval()
+    try:
+        with torch.autocast("cpu", torch.bfloat16, enabled=recipe.bfloat16):
+            figures = objective(batch)
+    finally:
+        objective.train(training)
+    return {f"loss_{name}": float(value) for name, value in figures.items() if name not in (TOTAL, "masked")}
