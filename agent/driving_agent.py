@@ -19,11 +19,17 @@ from linkvla.model.interface.types import Command, Observation, Plan
 
 
 @lru_cache(maxsize=1)
-def load_policy(checkpoint: str, device: str, threads: int) -> Any:
-    """The policy of a checkpoint, loaded once per process: an evaluator makes a new agent for each route."""
+def load_policy(settings: AgentSettings) -> Any:
+    """The policy that the settings name, loaded once per process: an evaluator makes a new agent for each route."""
     from linkvla.model.policy import LinkVLAPolicy
 
-    return LinkVLAPolicy.from_pretrained(checkpoint, device=device, threads=threads or None)
+    return LinkVLAPolicy.from_pretrained(
+        settings.checkpoint,
+        device=settings.device,
+        threads=settings.threads or None,
+        speak_every=settings.speak_every,
+        hypotheses=settings.hypotheses,
+    )
 
 
 def vehicle_control(pedals: Pedals) -> carla.VehicleControl:
@@ -52,7 +58,7 @@ class LinkVLADriver:
         """
         self.track = Track.SENSORS
         self.settings = AgentSettings.parse(path_to_conf_file)
-        self._policy = load_policy(self.settings.checkpoint, self.settings.device, self.settings.threads)
+        self._policy = load_policy(self.settings)
         self._policy.reset()
         self._reader, self._follower, self._release = SensorReader(), PlanFollower(), StuckRelease()
         self._localizer = Localizer(self._global_plan, self._global_plan_world_coord)

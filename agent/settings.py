@@ -8,6 +8,7 @@ from linkvla.model.interface.errors import ConfigurationError
 
 DEFAULT_CHECKPOINT = "linkvla-nano"
 CAMERA_CHOICES = ("on", "black")
+_SPEAK_EVERY = {"off": 0, "on": 1}
 
 
 @dataclass(frozen=True)
@@ -19,12 +20,23 @@ class AgentSettings:
     threads: int = 0  # for the network; 0 leaves torch's choice
     camera: str = "on"  # "black" blinds the agent: does it look at all?
     release_when_stuck: bool = True  # SimLingo's push after 40 s without motion
+    language: str = "off"  # a commentary before the actions: "off", "on", or N for every Nth frame
+    hypotheses: int = 1  # pairs of end points that are refined, for the best plan to be driven
 
     def __post_init__(self) -> None:
         if self.camera not in CAMERA_CHOICES:
             raise ConfigurationError(f"camera must be one of {', '.join(CAMERA_CHOICES)}, got {self.camera!r}")
         if self.threads < 0:
             raise ConfigurationError(f"threads must be 0 (automatic) or more, got {self.threads}")
+        if self.language not in _SPEAK_EVERY and not (self.language.isdecimal() and int(self.language) > 0):
+            raise ConfigurationError(f"language must be off, on, or a number of frames, got {self.language!r}")
+        if self.hypotheses < 1:
+            raise ConfigurationError(f"hypotheses must be 1 or more, got {self.hypotheses}")
+
+    @property
+    def speak_every(self) -> int:
+        """Frames from one commentary to the next; 0 for none."""
+        return _SPEAK_EVERY[self.language] if self.language in _SPEAK_EVERY else int(self.language)
 
     @classmethod
     def parse(cls, text: str | None) -> AgentSettings:

@@ -1,7 +1,8 @@
-"""LinkVLAPolicy: an observation in, a plan out."""
+"""LinkVLAPolicy: an observation in, a plan out; in words too, where that is wanted."""
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,21 +10,52 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from linkvla.model import prompts
 from linkvla.model.checkpoint_folder import load_checkpoint
 from linkvla.model.data.view import CameraRig
-from linkvla.model.decoding import decode
+from linkvla.model.decoding import act, check_candidates
+from linkvla.model.decoding.decoded import Decoded
+from linkvla.model.decoding.language import Answers, generate, text_log_probability, without_marker
+from linkvla.model.decoding.prefix import begin
 from linkvla.model.interface.errors import ConfigurationError
 from linkvla.model.interface.types import PATH_POINTS, Observation, Plan
-from linkvla.model.modeling_linkvla import LinkVLAForDriving
+from linkvla.model.language.agreement import check
+from linkvla.model.modeling_linkvla import DrivingBatch, LinkVLAForDriving
 from linkvla.model.processing_linkvla import LinkVLAProcessor
+from linkvla.model.prompts import Turn
 
 
 class LinkVLAPolicy:
-    """A frozen LinkVLA. Stateless between frames: one camera frame, one plan."""
+    """A frozen LinkVLA: one camera frame, one plan. It remembers nothing but how many frames it has seen.
 
-    def __init__(self, model: LinkVLAForDriving, processor: LinkVLAProcessor) -> None:
+    Args:
+        speak_every: on every so manyth frame, from the first, a commentary comes before the actions (chain of thought);
+            0 never speaks. The frames between are driven without words. Instructions are no matter of this.
+        hypotheses: pairs of end points that are refined, for the most probable plan to be taken.
+        check_agreement: have each plan that came with words, or from an instruction, captioned and compared with them;
+            the ``Agreement`` and the caption are in the diagnostics.
+
+    Raises ConfigurationError for numbers that make no sense, or hypotheses with a head that has none.
+    """
+
+    def __init__(
+        self,
+        model: LinkVLAForDriving,
+        processor: LinkVLAProcessor,
+        *,
+        speak_every: int = 0,
+        hypotheses: int = 1,
+        check_agreement: bool = False,
+    ) -> None:
+        if speak_every < 0:
+            raise ConfigurationError(f"speak_every must be 0 (never) or a number of frames, got {speak_every}")
+        check_candidates(model.config.action_head, hypotheses)
         self.model = model.eval()
         self.processor = processor
+        self.speak_every = speak_every
+        self.hypotheses = hypotheses
+        self.check_agreement = check_agreement
+        self._frame = 0
 
     @classmethod
     def from_pretrained(
@@ -32,11 +64,13 @@ class LinkVLAPolicy:
         device: str = "cpu",
         dtype: torch.dtype | None = None,
         threads: int | None = None,
+        **options: int | bool,
     ) -> LinkVLAPolicy:
         """Load a checkpoint folder or a shipped name, all or nothing.
 
         ``dtype`` is float32 by default, bfloat16 halves the memory. ``threads`` sets torch's thread count for the
-        process. Raises CheckpointError, or ConfigurationError for a device that is not there.
+        process. ``options`` are the constructor's. Raises CheckpointError, or ConfigurationError for a device that is
+        not there.
         """
         if threads is not None:
             if threads < 1:
@@ -45,7 +79,7 @@ class LinkVLAPolicy:
         if str(device).startswith("cuda") and not torch.cuda.is_available():
             raise ConfigurationError(f"device {device!r} is not available here; use device 'cpu'")
         model, processor = load_checkpoint(folder_or_name, dtype=dtype or torch.float32)
-        return cls(model.to(device), processor)
+        return cls(model.to(device), processor, **options)
 
     @property
     def camera(self) -> CameraRig:
@@ -53,7 +87,8 @@ class LinkVLAPolicy:
         return self.processor.config.camera_rig
 
     def reset(self) -> None:
-        """Forget the past. There is none yet; call it at the start of every route all the same."""
+        """Forget the past; call it at the start of every route."""
+        self._frame = 0
 
     def predict(self, observation: Observation) -> Plan:
         """Plan for one frame."""
@@ -61,28 +96,138 @@ class LinkVLAPolicy:
 
     @torch.inference_mode()
     def predict_batch(self, observations: Sequence[Observation]) -> list[Plan]:
-        """Plans for several frames in one forward; each equals what ``predict`` gives for it, up to rounding.
+        """Plans for one frame of several cars; each equals what ``predict`` gives for it, up to rounding.
 
-        Points are float64, metres, ego frame; the path starts at the origin, by its definition. Diagnostics:
-        ``prepare_ms`` and ``decode_ms`` for the whole batch, and ``end_point_probability``, the mass that pass 1 puts
-        on its best cells.
+        Points are float64, metres, ego frame; the path starts at the origin, by its definition. ``Plan.language`` is
+        what the network said: the commentary, or its answer to an instruction that it may refuse; empty where it was
+        not asked. An instruction that it may not refuse comes with the answer that it is followed.
+
+        Diagnostics: milliseconds of each stage, for the whole batch (``prepare_ms``, ``see_ms``, ``language_ms`` and
+        ``caption_ms`` where there are words, ``decode_ms``); ``tokens``, generated; ``end_point_probability``, the mass
+        that the best cell of each end point has, where the head has cells; ``hypothesis``, the rank of the pair of end
+        points that was taken, where there were several; ``caption`` and ``agreement``, see the constructor.
         """
         if not observations:
             return []
-        start = time.perf_counter()
-        batch = self.processor.observe(observations).to(self.model.device, self.model.dtype)
-        prepared = time.perf_counter()
-        decoded = decode(self.model, batch)
-        points = decoded.points.double().cpu().numpy()
-        certainty = decoded.certainty.cpu().numpy()
-        timing = {
-            "prepare_ms": 1e3 * (prepared - start),
-            "decode_ms": 1e3 * (time.perf_counter() - prepared),
-        }
-        plans = []
-        for row, probability in zip(points, certainty):
-            path = row[:PATH_POINTS].copy()
-            path[0] = 0.0
-            diagnostics = {**timing, "end_point_probability": [float(value) for value in probability]}
-            plans.append(Plan(path, np.ascontiguousarray(row[PATH_POINTS:]), diagnostics=diagnostics))
+        speaks = self.speak_every > 0 and self._frame % self.speak_every == 0
+        self._frame += 1
+        turns = [self._turn(observation, speaks) for observation in observations]
+        plans: dict[int, Plan] = {}
+        for is_open in (False, True):
+            rows = [n for n, turn in enumerate(turns) if (not turn.answer) is is_open]
+            if rows:
+                plans.update(zip(rows, self._plan([observations[n] for n in rows], [turns[n] for n in rows], is_open)))
+        return [plans[n] for n in range(len(observations))]
+
+    def caption(self, observation: Observation, plan: Plan) -> str:
+        """What the network takes a plan to mean: the understanding direction, [V, A] to L."""
+        return self.captions([observation], [plan])[0]
+
+    @torch.inference_mode()
+    def captions(self, observations: Sequence[Observation], plans: Sequence[Plan]) -> list[str]:
+        """``caption`` for several plans at once."""
+        turns = [self._description(observation, plan) for observation, plan in zip(observations, plans)]
+        prefix = begin(self.model, self._batch(observations, turns, open_answer=True))
+        return generate(self.model, self.processor.tokenizer, prefix, closing="").texts
+
+    def score_text(self, observation: Observation, plan: Plan, text: str) -> float:
+        """Mean log-probability per token, end of turn included, of a text as the caption of a plan."""
+        return self.score_texts([observation], [plan], [text])[0]
+
+    def score_texts(
+        self, observations: Sequence[Observation], plans: Sequence[Plan], texts: Sequence[str]
+    ) -> list[float]:
+        """``score_text`` for several texts at once."""
+        turns = [self._description(*about) for about in zip(observations, plans, texts)]
+        return text_log_probability(self.model, self._batch(observations, turns)).tolist()
+
+    def _turn(self, observation: Observation, speaks: bool) -> Turn:
+        """What is asked; the answer is empty where the network is to give it."""
+        if observation.instruction is None and speaks:
+            query = self.processor.query(observation)
+            return dataclasses.replace(
+                prompts.commentary_turn(query.speed, self.processor.navigation(query)), answer=""
+            )
+        turn = self.processor.turn(observation)
+        may_refuse = observation.instruction is not None and observation.refuse_unsafe
+        return dataclasses.replace(turn, answer="") if may_refuse else turn
+
+    def _description(self, observation: Observation, plan: Plan, text: str = "") -> Turn:
+        points = np.concatenate([plan.path_in_ego, plan.speed_waypoints_in_ego])
+        cells = self.model.action_tokenizer.encode(torch.from_numpy(points)).numpy()
+        query = self.processor.query(observation)
+        navigation = self.processor.navigation(query)
+        return prompts.description_turn(query.speed, navigation, cells, prompts.without_markup(text))
+
+    def _batch(self, observations: Sequence[Observation], turns: Sequence[Turn], open_answer=False) -> DrivingBatch:
+        batch = self.processor.observe(observations, turns, open_answer)
+        return batch.to(self.model.device, self.model.dtype)
+
+    def _plan(self, observations: Sequence[Observation], turns: Sequence[Turn], open_answer: bool) -> list[Plan]:
+        """Plans for turns that are all open, or all complete."""
+        watch = _Stopwatch(self.model.device)
+        batch = self._batch(observations, turns, open_answer)
+        watch.lap("prepare_ms")
+        prefix = begin(self.model, batch)
+        watch.lap("see_ms")
+        answers = None
+        if open_answer:
+            answers = generate(self.model, self.processor.tokenizer, prefix)
+            watch.lap("language_ms")
+        decoded = act(self.model, prefix, candidates=self.hypotheses)
+        watch.lap("decode_ms")
+        plans = _plans(decoded, answers)
+        if self.check_agreement:
+            self._compare(observations, plans)
+            watch.lap("caption_ms")
+        for plan in plans:
+            plan.diagnostics.update(watch.laps)
         return plans
+
+    def _compare(self, observations: Sequence[Observation], plans: Sequence[Plan]) -> None:
+        """Put caption and agreement into the diagnostics of the plans that came with words."""
+        said = [_promise(observation, plan) for observation, plan in zip(observations, plans)]
+        rows = [n for n, words in enumerate(said) if words]
+        if not rows:
+            return
+        captions = self.captions([observations[n] for n in rows], [plans[n] for n in rows])
+        for n, caption in zip(rows, captions):
+            agreement = check(said[n], caption, plans[n], observations[n].speed)
+            plans[n].diagnostics.update(caption=caption, agreement=agreement)
+
+
+class _Stopwatch:
+    """Milliseconds of each stage; waits for the device, which works ahead otherwise."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._last = time.perf_counter()
+        self.laps: dict[str, float] = {}
+
+    def lap(self, stage: str) -> None:
+        if self._device.type == "cuda":
+            torch.cuda.synchronize(self._device)
+        now = time.perf_counter()
+        self.laps[stage], self._last = 1e3 * (now - self._last), now
+
+
+def _plans(decoded: Decoded, answers: Answers | None) -> list[Plan]:
+    plans = []
+    for n, row in enumerate(decoded.points.double().cpu().numpy()):
+        path = row[:PATH_POINTS].copy()
+        path[0] = 0.0
+        diagnostics: dict = {"tokens": answers.tokens[n] if answers else 0}
+        if decoded.certainty is not None:
+            diagnostics["end_point_probability"] = decoded.certainty[n].tolist()
+        if decoded.hypothesis is not None:
+            diagnostics["hypothesis"] = int(decoded.hypothesis[n])
+        language = without_marker(answers.texts[n]) if answers else ""
+        plans.append(Plan(path, np.ascontiguousarray(row[PATH_POINTS:]), language, diagnostics))
+    return plans
+
+
+def _promise(observation: Observation, plan: Plan) -> str:
+    """The words that a plan is to keep: the instruction unless it was refused, else the commentary; "" for none."""
+    if observation.instruction is None:
+        return plan.language
+    return observation.instruction if plan.language in ("", prompts.OBEYED) else ""

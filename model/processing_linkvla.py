@@ -179,11 +179,14 @@ class LinkVLAProcessor:
             query.speed, self.navigation(query), observation.instruction, safety=observation.refuse_unsafe
         )
 
-    def observe(self, observations: Sequence[Observation]) -> DrivingBatch:
-        """Tensors for driving, from whole camera frames."""
+    def observe(
+        self, observations: Sequence[Observation], turns: Sequence[Turn] | None = None, open_answer: bool = False
+    ) -> DrivingBatch:
+        """Tensors for driving, from whole camera frames; ``turns`` are those of ``turn`` if nothing else is said."""
         views = np.stack([self.view(observation.image) for observation in observations])
         points = np.stack([observation.target_points_in_ego for observation in observations])
-        return self.encode(views, [self.turn(observation) for observation in observations], points)
+        turns = turns or [self.turn(observation) for observation in observations]
+        return self.encode(views, turns, points, open_answer=open_answer)
 
     def save(self, folder: Path) -> None:
         """Write ``tokenizer.json``, ``camera.json`` and ``prompts.json``: what a reader needs to rebuild the inputs."""

@@ -93,8 +93,7 @@ def check_agent(settings: EvaluateSettings) -> list[str]:
     from linkvla.agent.sensors import sensor_specs
     from linkvla.agent.settings import AgentSettings
 
-    agent = AgentSettings.parse(settings.agent_config)
-    camera = load_policy(agent.checkpoint, agent.device, agent.threads).camera
+    camera = load_policy(AgentSettings.parse(settings.agent_config)).camera
     return [spec["type"] for spec in sensor_specs(camera)]
 
 

@@ -178,6 +178,8 @@ def test_settings():
     assert AgentSettings.parse("") == AgentSettings.parse(None) == AgentSettings()
     parsed = AgentSettings.parse("weights/mine;threads=2;release_when_stuck=false+RouteScenario_1_rep0")
     assert parsed == AgentSettings(checkpoint="weights/mine", threads=2, release_when_stuck=False)
-    for text in ("a;b", "colour=red", "threads=many", "camera=off", "release_when_stuck=maybe"):
+    assert [AgentSettings.parse(f"language={text}").speak_every for text in ("off", "on", "7")] == [0, 1, 7]
+    wrong = ("a;b", "colour=red", "threads=many", "camera=off", "release_when_stuck=maybe")
+    for text in (*wrong, "language=often", "language=0", "language=-3", "hypotheses=0"):
         with pytest.raises(ConfigurationError):
             AgentSettings.parse(text)

@@ -8,7 +8,9 @@ from linkvla.model.checkpoint_folder import load_checkpoint
 from linkvla.model.configuration_linkvla import nano_config
 from linkvla.model.decoding import autoregressive, coarse_to_fine, decode, regression
 from linkvla.model.decoding.prefix import begin
+from linkvla.model.interface.types import Observation
 from linkvla.model.modeling_linkvla import LinkVLAForDriving
+from linkvla.model.policy import LinkVLAPolicy
 from linkvla.model.processing_linkvla import LinkVLAProcessor, Query
 from linkvla.model.training.export import export
 
@@ -60,6 +62,14 @@ def test_a_padded_batch_decodes_as_its_samples_alone(headed, samples, head):
     for n, query in enumerate(queries):
         alone = decode(model, processor.batch(views[n : n + 1], [query]), mode="hard").points
         torch.testing.assert_close(together[n], alone[0], atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("head", PASSES)
+def test_every_head_drives_through_the_policy(headed, head):
+    policy = LinkVLAPolicy(*headed(head), speak_every=1)
+    plan = policy.predict(Observation(np.zeros((128, 256, 3), np.uint8), 5.0, np.array([[9.0, 0.0], [40.0, 2.0]])))
+    assert plan.path_in_ego.shape == (20, 2) and plan.speed_waypoints_in_ego.shape == (10, 2)
+    assert ("end_point_probability" in plan.diagnostics) == (head != "regression")
 
 
 @torch.no_grad()
