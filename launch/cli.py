@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from linkvla.launch.commands import driving, merging, teaching
+from linkvla.launch.commands import convert, driving, merging, teaching
 from linkvla.launch.failures import report, stop_on_sigterm
 
 app = typer.Typer(
@@ -47,6 +47,7 @@ for command in (
     teaching.collect,
     teaching.train,
     merging.merge,
+    convert.convert,
 ):
     app.command()(command)
 

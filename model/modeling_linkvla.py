@@ -157,9 +157,8 @@ class LinkVLAForDriving(InternVLForConditionalGeneration):
         self.action_tables: nn.ModuleDict | None = None
         self.vocabulary = config.vocabulary
         self.action_tokenizer = config.action_tokenizer
-        nn.init.normal_(self.tile_embedding, std=0.02)
-        nn.init.normal_(self.slot_embedding, std=0.05)
         self.post_init()
+        self.reset_additions()
 
     def reset_for_scratch(self) -> None:
         """Initialise what the library leaves unfit for training without pre-trained weights.
@@ -172,11 +171,18 @@ class LinkVLAForDriving(InternVLForConditionalGeneration):
         nn.init.normal_(self.get_input_embeddings().weight, std=0.05)
         if not self.config.tie_word_embeddings:
             nn.init.normal_(self.get_output_embeddings().weight, std=0.05)
-        for part in (*self.target_point_encoder.modules(), *self.model.multi_modal_projector.modules()):
+        for part in self.model.multi_modal_projector.modules():
             if isinstance(part, nn.Linear):
                 part.reset_parameters()
-        nn.init.normal_(self.tile_embedding, std=0.02)
-        nn.init.normal_(self.slot_embedding, std=0.05)
+        self.reset_additions()
+
+    def reset_additions(self, tile_std: float = 0.02, slot_std: float = 0.05) -> None:
+        """Initialise what LinkVLA adds to InternVL, the action rows apart."""
+        for part in self.target_point_encoder.modules():
+            if isinstance(part, nn.Linear):
+                part.reset_parameters()
+        nn.init.normal_(self.tile_embedding, std=tile_std)
+        nn.init.normal_(self.slot_embedding, std=slot_std)
         if self.config.action_head == "regression":
             self.regression_head.reset_parameters()
 

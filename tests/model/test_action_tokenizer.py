@@ -6,9 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from linkvla.model.interface.errors import ConfigurationError, ObservationError
-from linkvla.model.tokenizer.action_tokenizer import ActionTokenizer
+from linkvla.model.tokenizer.action_tokenizer import ActionTokenizer, RangeCounts
 
-GRID = ActionTokenizer()
+GRID = ActionTokenizer(centre="continuous")
+PAPER = ActionTokenizer()
 x_metres = st.floats(0.0, 48.0)
 y_metres = st.floats(-29.0, 29.0)
 
@@ -20,7 +21,18 @@ def point(x, y):
 def test_the_papers_grid_has_56_by_101_cells():
     assert (GRID.nodes_x, GRID.nodes_y, GRID.size) == (56, 101, 5656)
     finer = ActionTokenizer(k=10.0)
-    assert (finer.nodes_x, finer.nodes_y) == (63, 115)
+    assert (finer.nodes_x, finer.nodes_y, finer.size) == (63, 115, 7245)
+    assert (PAPER.k, PAPER.step, PAPER.sigma, PAPER.radius, PAPER.centre) == (5.0, 0.1, 1.2, 10, "cell")
+
+
+def test_any_shape_goes_in():
+    points = torch.tensor([7.0, -2.0])
+    for shape in ((), (3,), (2, 0), (2, 3, 4)):
+        many = points.expand(*shape, 2)
+        cells = GRID.encode(many)
+        assert cells.shape == shape and cells.dtype == torch.int64
+        assert GRID.decode(cells).shape == (*shape, 2)
+        assert GRID.soft_labels(many).shape == (*shape, GRID.size)
 
 
 def test_every_cell_survives_decoding_and_encoding():
@@ -83,13 +95,68 @@ def test_soft_decoding_reads_past_the_border(x):
     assert abs(float(read[0, 0]) - x) < 0.5
 
 
-def test_labels_are_distributions_with_the_mode_at_the_nearest_cell():
-    points = torch.tensor([[0.0, 0.0], [10.3, -2.2], [47.0, 28.0]])
-    for centre in ("cell", "continuous"):
-        grid = ActionTokenizer(centre=centre)
-        labels = grid.soft_labels(points)
-        torch.testing.assert_close(labels.sum(-1), torch.ones(3))
-        assert torch.equal(labels.argmax(-1), grid.encode(points))
+@given(st.floats(-0.1, 60.0), st.floats(-38.0, 38.0), st.sampled_from((5.0, 10.0)), st.sampled_from((1.2, 3.0)))
+def test_labels_are_distributions_with_the_mode_at_the_cell(x, y, k, sigma):
+    labels = ActionTokenizer(k=k, sigma=sigma).soft_labels(point(x, y))
+    assert abs(float(labels.sum()) - 1.0) < 1e-5
+    assert int(labels.argmax()) == int(ActionTokenizer(k=k).encode(point(x, y)))
+
+
+@given(x_metres, y_metres)
+def test_the_nearest_cell_is_the_mode_of_a_continuous_label_too(x, y):
+    labels, cell = GRID.soft_labels(point(x, y)), int(GRID.encode(point(x, y)))
+    assert float(labels[cell]) >= float(labels.max()) * (1 - 1e-5)  # half-way between two, either will do
+
+
+def test_labels_end_ten_cells_from_their_centre():
+    along_x, along_y, _ = PAPER.label_marginals(point(10.0, 1.0))
+    i, j = divmod(int(PAPER.encode(point(10.0, 1.0))), PAPER.nodes_y)
+    assert along_x.nonzero().flatten().tolist() == list(range(i - 10, i + 11))
+    assert along_y.nonzero().flatten().tolist() == list(range(j - 10, j + 11))
+    # entropy of the paper's label, 3.20 nats: what no loss can fall below
+    labels = PAPER.soft_labels(point(10.0, 1.0))
+    assert abs(float(torch.special.entr(labels).sum()) - 3.20) < 0.01
+
+
+ROWS = [  # around, m; mean and largest error of hard decoding, m, as worked out beforehand with numpy
+    (1.0, 0.029, 0.065),
+    (5.0, 0.13, 0.29),
+    (10.0, 0.26, 0.59),
+    (20.0, 0.51, 1.19),
+    (30.0, 0.77, 1.77),
+    (49.5, 1.04, 2.4),
+]
+
+
+@pytest.mark.parametrize(("metres", "mean", "most"), ROWS)
+def test_hard_decoding_costs_a_quarter_of_a_cell(metres, mean, most):
+    reach = 1.5 * (0.2 + metres) * 0.1
+    x = torch.linspace(metres - reach, min(metres + reach, 50.0), 5001, dtype=torch.float64)
+    points = torch.stack([x, torch.zeros_like(x)], dim=-1)
+    error = (PAPER.decode(PAPER.encode(points))[:, 0] - x).abs()
+    assert float(error.mean()) == pytest.approx(mean, rel=0.08)
+    assert float(error.max()) == pytest.approx(most, rel=0.12)
+
+
+ACCURACY = [  # range, m; mean error of hard decoding and of the local expectation of an ideal prediction, m
+    (4.0, 6.0, 0.126, 0.004),
+    (9.0, 11.0, 0.25, 0.008),
+    (18.0, 22.0, 0.51, 0.016),
+    (27.0, 33.0, 0.73, 0.022),
+    (46.0, 50.0, 1.08, 0.001),  # log-odds: the border cuts the window of the mean, which would be off by 2.8 m
+]
+
+
+@pytest.mark.parametrize(("near", "far", "hard", "soft"), ACCURACY)
+def test_continuous_labels_decode_below_the_size_of_a_cell(near, far, hard, soft):
+    x = torch.linspace(near, far, 201)
+    points = torch.stack([x, torch.zeros_like(x)], dim=-1)
+    logits = GRID.soft_labels(points).clamp(min=1e-30).log()
+    assert float((GRID.decode(GRID.encode(points)) - points).norm(dim=-1).mean()) == pytest.approx(hard, rel=0.1)
+    assert float((GRID.expectation(logits) - points).norm(dim=-1).mean()) == pytest.approx(soft, rel=0.2, abs=0.0015)
+    # the paper's labels hold nothing below the cell: the same reading gives the cell's centre
+    paper = PAPER.expectation(PAPER.soft_labels(points).clamp(min=1e-30).log())
+    assert float((paper - PAPER.decode(PAPER.encode(points))).norm(dim=-1).max()) < 0.05
 
 
 def test_targets_out_of_reach_are_marked():
@@ -97,8 +164,33 @@ def test_targets_out_of_reach_are_marked():
     assert valid.tolist() == [True, False, True, False, False]
 
 
+def test_what_the_grid_cannot_hold_is_counted():
+    points = torch.tensor([[[5.0, 0.0], [-0.05, 0.0]], [[60.0, 0.0], [5.0, 45.0]]])
+    counts = PAPER.count(points)
+    assert counts == RangeCounts(points=4, clamped=3, censored=2, masked=1)
+    assert counts + PAPER.count(points[:1]) == RangeCounts(points=6, clamped=4, censored=2, masked=1)
+
+
+def test_the_far_border_is_censored_and_the_bumper_is_not():
+    ids = GRID.encode(torch.tensor([[0.0, 0.0], [30.0, 5.0], [50.0, 0.0], [3.0, -30.0], [3.0, 30.0]]))
+    assert GRID.censored(ids).tolist() == [False, False, True, True, True]
+
+
+def test_clamping_bends_the_direction_where_the_ray_keeps_it():
+    far = point(60.0, 6.0)
+    ray, clamp = (
+        ActionTokenizer(beyond=way).decode(ActionTokenizer(beyond=way).encode(far)) for way in ("ray", "clamp")
+    )
+    assert float(clamp[0]) == float(ray[0])
+    assert abs(float(ray[1] / ray[0]) - 0.1) < abs(float(clamp[1] / clamp[0]) - 0.1)
+
+
 def test_bad_settings_are_refused():
     with pytest.raises(ConfigurationError, match="step"):
         ActionTokenizer(step=0.0)
     with pytest.raises(ConfigurationError, match="continuous"):
         ActionTokenizer(centre="middle")
+    with pytest.raises(ConfigurationError, match="ray"):
+        ActionTokenizer(beyond="somewhere")
+    with pytest.raises(ConfigurationError, match="radius"):
+        ActionTokenizer(radius=0)
