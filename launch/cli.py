@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from linkvla.launch.commands import convert, driving, merging, teaching
+from linkvla.launch.commands import convert, data, driving, merging, teaching
 from linkvla.launch.failures import report, stop_on_sigterm
 
 app = typer.Typer(
@@ -50,6 +50,7 @@ for command in (
     convert.convert,
 ):
     app.command()(command)
+app.add_typer(data.data)
 
 
 def main() -> None:

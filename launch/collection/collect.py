@@ -12,12 +12,14 @@ from pathlib import Path
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from linkvla.launch.collection.simlingo_worker import write_drives
 from linkvla.launch.sim.world.town_loader import load_town
 from linkvla.model.interface.errors import ConfigurationError
 
 TRAINING_TOWNS = (
     "Aspen", "Birch", "Cedar", "Dogwood", "Elm", "Fir", "Ginkgo", "Hazel", "Ironwood", "Juniper", "Kauri", "Larch",
 )  # fmt: skip
+LAYOUTS = ("recording", "simlingo")
 HELD_OUT_TOWNS = ("Maple", "Nutmeg")
 
 
@@ -40,6 +42,7 @@ class CollectSettings:
     scene_seeds: int = 2  # different vegetation and facades per town
     episodes: int = 16  # parallel drives per worker, on-policy only
     keep_every: int = 2  # decisions between recorded frames, on-policy only
+    layout: str = "recording"  # or "simlingo": whole drives of the expert, one file per part of a frame
 
     def __post_init__(self) -> None:
         if self.frames < self.workers or self.workers < 1:
@@ -48,6 +51,10 @@ class CollectSettings:
             )
         if not 0.0 <= self.line_share <= 1.0:
             raise ConfigurationError(f"the share of situations at stop lines must lie in 0..1, got {self.line_share}")
+        if self.layout not in LAYOUTS:
+            raise ConfigurationError(f"the layout must be one of {', '.join(LAYOUTS)}, got {self.layout!r}")
+        if self.layout == "simlingo" and self.policy != "expert":
+            raise ConfigurationError(f"the simlingo layout holds drives of the expert, got policy {self.policy!r}")
         if not self.towns:
             raise ConfigurationError("name at least one town to record in")
 
@@ -60,15 +67,16 @@ def collect(settings: CollectSettings) -> list[Path]:
     for name in settings.towns:  # here, where the message reaches the user, not in each worker
         load_town(name, settings.town_directories)
     settings.out.mkdir(parents=True, exist_ok=True)
-    parts = [settings.out / f"part-{k:03d}" for k in range(settings.workers)]
+    work, place = (_work, "part-{:03d}") if settings.layout == "recording" else (write_drives, "collected/part-{:03d}")
+    parts = [settings.out / place.format(k) for k in range(settings.workers)]
     context = multiprocessing.get_context("spawn")
     counters = [context.Value("l", 0) for _ in parts]
     jobs = []
     for k, (part, counter) in enumerate(zip(parts, counters)):
         if (part / "manifest.json").exists():
-            counter.value = _share(settings, k)
+            counter.value = share_of(settings.frames, settings.workers, k)
             continue
-        job = context.Process(target=_work, args=(settings, k, part, counter), daemon=True)
+        job = context.Process(target=work, args=(settings, k, part, counter), daemon=True)
         job.start()
         jobs.append(job)
     try:
@@ -83,8 +91,9 @@ def collect(settings: CollectSettings) -> list[Path]:
     return parts
 
 
-def _share(settings: CollectSettings, worker: int) -> int:
-    return settings.frames // settings.workers + (worker < settings.frames % settings.workers)
+def share_of(frames: int, workers: int, worker: int) -> int:
+    """How many of the frames one worker records."""
+    return frames // workers + (worker < frames % workers)
 
 
 def _watch(jobs: list, counters: list, frames: int) -> None:
@@ -107,7 +116,7 @@ def _work(settings: CollectSettings, worker: int, part: Path, counter) -> None:
     from linkvla.model.data.recording import RecordingWriter
 
     notes = {"policy": settings.policy, "seed": settings.seed, "worker": worker}
-    count = _share(settings, worker)
+    count = share_of(settings.frames, settings.workers, worker)
     with RecordingWriter(part, count, towns=settings.towns, notes=notes) as writer:
         for record in islice(_records(settings, worker), count):
             writer.append(record)

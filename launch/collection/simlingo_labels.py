@@ -10,6 +10,7 @@ import numpy as np
 
 from linkvla.agent.expert.planner import ExpertSettings
 from linkvla.launch.collection.logged_drive import LoggedFrame
+from linkvla.launch.collection.sight import PROPS
 from linkvla.launch.collection.situation import RoadUser, Situation
 from linkvla.launch.sim.physics.specs import MKZ
 from linkvla.launch.sim.render.snapshot import RenderActor
@@ -196,16 +197,18 @@ def _cause(situation: Situation) -> tuple[str | None, int | None, float | None]:
 def _type_of(shape: str) -> str:
     if shape == "walker":
         return "walker.pedestrian.0001"
+    if shape in PROPS:
+        return f"static.prop.{shape}"
     return _TYPES.get(shape, "vehicle.lincoln.mkz_2020")
 
 
 def _actor_box(ego: Pose, actor: RenderActor, number: int, speed: float, user: RoadUser | None) -> list[dict]:
-    walker = actor.shape == "walker"
+    kind = "walker" if actor.shape == "walker" else "static" if actor.shape in PROPS else "car"
     box = {
-        "class": "walker" if walker else "car",
+        "class": kind,
         "id": number,
         "type_id": _type_of(actor.shape),
-        "role_name": "walker" if walker else "background",
+        "role_name": "walker" if kind == "walker" else "background",
         "base_type": actor.shape,
         "extent": list(actor.half_extent),
         "speed": speed,
@@ -213,7 +216,7 @@ def _actor_box(ego: Pose, actor: RenderActor, number: int, speed: float, user: R
         "on_route": user is not None,
         **_place(ego, actor.pose),
     }
-    if not walker:
+    if kind == "car":
         box["brake"] = float(actor.brake)
         box["color_rgb"] = [round(255 * channel) for channel in actor.colour]
     return [box] if box["distance"] < SAVE_RADIUS else []

@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -102,10 +102,13 @@ class DriveWriter:
         return _jpeg(plain.rgb), _jpeg(shifted.rgb), self._annotator(situation, seen, rng)
 
     def _take(self, situation: Situation, shift: Shift) -> Frame:
-        """The whole frame, from a car that stands shifted while everything drawn stays."""
+        """The whole frame, from a car that stands shifted; its own roof moves along, or it would tell the shift."""
         car = situation.ego_pose().compose(Pose(y=shift.translation, yaw=shift.rotation))
         eye = car.compose(Pose(self._rig.x, self._rig.y, self._rig.z))
-        return situation.stage.renderer.render(situation.snapshot(), self._camera, eye)
+        scene = situation.snapshot()
+        ego, *others = scene.actors
+        moved = replace(scene, actors=(replace(ego, pose=car), *others))
+        return situation.stage.renderer.render(moved, self._camera, eye)
 
 
 def _jpeg(rgb: np.ndarray) -> bytes:

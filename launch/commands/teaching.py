@@ -28,6 +28,14 @@ def collect(
         typer.Option(metavar="NAME", help="Town to record in, repeatable; all training towns if left out."),
     ] = None,
     towns: Towns = None,
+    layout: Annotated[
+        str,
+        typer.Option(
+            metavar="recording|simlingo",
+            help="Columns of single frames, or whole drives of the expert (--policy expert) in SimLingo's folders, "
+            "without LiDAR.",
+        ),
+    ] = "recording",
     line_share: Annotated[
         float, typer.Option(metavar="SHARE", min=0.0, max=1.0, help="Of the situations, put before a stop line.")
     ] = 0.3,
@@ -43,6 +51,8 @@ def collect(
     `linkvla collect --out data/random --frames 40000`: situations drawn at random, also odd ones
 
     `linkvla collect --out data/round1 --policy output/run/checkpoint`: situations that a network gets itself into
+
+    `linkvla collect --out data/simlingo --policy expert --layout simlingo`: drives with language, in its folders
     """
     from linkvla.launch.collection import TRAINING_TOWNS, CollectSettings, collect
 
@@ -56,6 +66,7 @@ def collect(
             line_share=line_share,
             seed=seed,
             workers=workers,
+            layout=layout,
         )
     )
 

@@ -18,7 +18,7 @@ from linkvla.model.data.simlingo.catalogue import Catalogue, read_catalogue
 from linkvla.model.data.simlingo.language import Paraphrases, read_commentary, read_dreams, read_questions
 from linkvla.model.data.simlingo.layout import is_training_route, is_validation, town_of
 from linkvla.model.data.simlingo.measurements import Measurement, load_json, parse_measurement, resample_path
-from linkvla.model.data.simlingo.stream import open_files
+from linkvla.model.data.simlingo.stream import Files, open_files
 from linkvla.model.data.view import CameraRig, kept_rows, make_view
 from linkvla.model.interface.errors import ConfigurationError, DataError, ObservationError
 
@@ -47,14 +47,25 @@ class SimLingoSource:
 
     With ``rng`` (training), half of the frames come from the shifted camera with their labels moved along, pictures are
     disturbed, and language of validation routes is withheld, as SimLingo does. Without it all is as recorded.
+
+    ``files`` and ``catalogue`` are found in the folder when they are not given. Raises DataError when the folder holds
+    no data set or no usable frame, and with the path of the first file that is missing or damaged.
     """
 
-    def __init__(self, folder: Path | str, view_shape: tuple[int, int], options: ReadOptions | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path | str,
+        view_shape: tuple[int, int],
+        options: ReadOptions | None = None,
+        *,
+        files: Files | None = None,
+        catalogue: Catalogue | None = None,
+    ) -> None:
         self.folder = Path(folder)
         self.options = options or ReadOptions()
         self._view_shape = tuple(view_shape)
-        self._files = open_files(self.folder)
-        self.catalogue: Catalogue = read_catalogue(self._files, self.folder)
+        self._files = files or open_files(self.folder)
+        self.catalogue = read_catalogue(self._files, self.folder) if catalogue is None else catalogue
         if len(self.catalogue) == 0:
             raise DataError(f"{self.folder} holds no usable frame; `linkvla data check {self.folder}` says why")
         self._paraphrases = Paraphrases.open(self.options.paraphrases) if self.options.paraphrases else None
