@@ -8,6 +8,7 @@ import random
 import numba
 import numpy as np
 
+from linkvla.launch.collection.annotate import annotate
 from linkvla.launch.collection.situation import Situation
 from linkvla.launch.sim.render.camera import Camera, Frame
 from linkvla.launch.sim.render.materials import Material
@@ -124,11 +125,21 @@ def weigh(plan: Plan, speed: float) -> float:
 
 
 def record(
-    situation: Situation, photographer: Photographer, frame: Frame, rng: random.Random, extra: int = 0
+    situation: Situation,
+    photographer: Photographer,
+    frame: Frame,
+    rng: random.Random,
+    extra: int = 0,
+    language: bool = True,
 ) -> Record:
-    """One row of a recording, from a picture of the situation."""
+    """One row of a recording, from a picture of the situation.
+
+    ``extra``: tag bits to add. ``language``: with commentary, questions and dreams; the rest of the row is the same
+    without.
+    """
     plan = situation.plan()
     observation = observe(situation, frame.rgb, rng)
+    words = random.Random(rng.random())
     presence, inverse_depth = photographer.cells(frame)
     return Record(
         view=photographer.view(frame),
@@ -144,4 +155,5 @@ def record(
         tag=int(situation.tag(plan) | extra),
         weight=weigh(plan, observation.speed),
         town=situation.stage.town.name,
+        annotations=annotate(situation, frame, words, plan=plan, rig=photographer.rig) if language else None,
     )

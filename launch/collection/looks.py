@@ -16,6 +16,11 @@ _VEHICLES = (  # shape, half extents in metres, share
     ("motorcycle", (1.10, 0.40, 0.80), 1),
     ("bicycle", (0.85, 0.30, 0.85), 1),
 )
+_PROPS = (  # shape, half extents in metres
+    ("cone", (0.22, 0.22, 0.40)),
+    ("barrier", (0.20, 0.60, 0.53)),
+    ("box", (0.35, 0.35, 0.50)),
+)
 _PAINTS = (
     (0.60, 0.07, 0.06), (0.10, 0.15, 0.45), (0.80, 0.80, 0.80), (0.08, 0.08, 0.09), (0.50, 0.50, 0.52),
     (0.75, 0.60, 0.10), (0.10, 0.35, 0.20), (0.35, 0.20, 0.12), (0.20, 0.40, 0.60),
@@ -26,6 +31,11 @@ def vehicle(rng: random.Random) -> tuple[str, tuple[float, float, float], tuple[
     """(shape, half extents in metres, colour 0..1) of a random vehicle."""
     shape, extent, _ = rng.choices(_VEHICLES, [v[2] for v in _VEHICLES])[0]
     return shape, extent, paint(rng)
+
+
+def prop(rng: random.Random) -> tuple[str, tuple[float, float, float], tuple[float, float, float]]:
+    """(shape, half extents in metres, colour 0..1) of a random obstacle; its shape fixes what it looks like."""
+    return *rng.choice(_PROPS), (0.5, 0.5, 0.5)
 
 
 def paint(rng: random.Random) -> tuple[float, float, float]:

@@ -7,12 +7,11 @@ the car shortest decides. A cause that the picture does not show is not named.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
-import carla
 import numpy as np
 
 from linkvla.agent.expert.planner import EGO_HALF_LENGTH, Leader
+from linkvla.launch.collection.lanes import Lanes
 from linkvla.launch.collection.sight import Neighbour, Sight
 from linkvla.launch.collection.situation import Situation
 from linkvla.launch.sim.world.town import LightState
@@ -40,16 +39,6 @@ _TURNS = {
     Command.RIGHT: RouteIntent.TURN_RIGHT,
     Command.STRAIGHT: RouteIntent.GO_STRAIGHT,
 }
-
-
-@dataclass(frozen=True)
-class LaneSide:
-    """The lanes of the road at the ego's place."""
-
-    lanes: int  # in the ego's direction
-    lane: int  # the ego's, from the left, from 1
-    may_change_left: bool
-    may_change_right: bool
 
 
 def speed_action(plan: Plan, speed: float) -> SpeedIntent:
@@ -181,11 +170,10 @@ def _unhindered(
     situation: Situation, sight: Sight, speed: SpeedIntent, junction: float | None
 ) -> tuple[CauseKind, Thing | None]:
     """What a free road gives for a reason: green, a stop made, a bend, a junction, or nothing in the way."""
-    ego, site = situation.ego, situation.own_light()
-    if site is not None and situation.light_states[site] == LightState.GREEN:
-        gap = next(situation.gap_to(arc) for arc, other in situation.light_arcs if other == site)
-        if gap < _LIGHT_WITHIN and speed is not SpeedIntent.DECELERATE and sight.light(site):
-            return CauseKind.GREEN_LIGHT, Thing("light", distance=max(0.0, gap))
+    ego = situation.ego
+    colour, gap, _ = _own_light(situation, sight)
+    if colour == "green" and gap < _LIGHT_WITHIN and speed is not SpeedIntent.DECELERATE:
+        return CauseKind.GREEN_LIGHT, Thing("light", distance=gap)
     distance = stop_sign_distance(situation, sight)
     if speed is SpeedIntent.START and distance is not None and distance < 5.0:
         return CauseKind.STOP_SIGN_OBEYED, Thing("stop sign", distance=distance)
@@ -210,30 +198,7 @@ def _walker_side(situation: Situation, sight: Sight) -> str | None:
     return None if found is None else found.side
 
 
-def lane_side(waypoint: carla.Waypoint) -> LaneSide:
-    """Lanes around a lane point that go its way."""
-    left, right = _count(waypoint, left=True), _count(waypoint, left=False)
-    change = waypoint.lane_change
-    both = change == carla.LaneChange.Both
-    return LaneSide(
-        lanes=left + 1 + right,
-        lane=left + 1,
-        may_change_left=both or change == carla.LaneChange.Left,
-        may_change_right=both or change == carla.LaneChange.Right,
-    )
-
-
-def _count(waypoint: carla.Waypoint, left: bool) -> int:
-    count, current = 0, waypoint
-    while True:
-        current = current.get_left_lane() if left else current.get_right_lane()
-        same = current is not None and current.lane_type == carla.LaneType.Driving
-        if not same or current.lane_id * waypoint.lane_id < 0:
-            return count
-        count += 1
-
-
-def facts(situation: Situation, sight: Sight, why: Rationale, lanes: LaneSide) -> Facts:
+def facts(situation: Situation, sight: Sight, why: Rationale, lanes: Lanes) -> Facts:
     """Everything that the questions ask about."""
     light, gap, holds = _own_light(situation, sight)
     seen = [n for n in sight.neighbours if n.seen]
@@ -253,7 +218,7 @@ def facts(situation: Situation, sight: Sight, why: Rationale, lanes: LaneSide) -
         junction_distance=junction,
         direction=direction(situation),
         bend=bend(situation),
-        lanes=lanes.lanes,
+        lanes=lanes.count,
         lane=lanes.lane,
         may_change_left=lanes.may_change_left,
         may_change_right=lanes.may_change_right,

@@ -49,7 +49,12 @@ class Episode:
 
 
 def rollouts(
-    sampler: Sampler, photographer: Photographer, policy: Policy, episodes: int, keep_every: int
+    sampler: Sampler,
+    photographer: Photographer,
+    policy: Policy,
+    episodes: int,
+    keep_every: int,
+    language: bool = True,
 ) -> Iterator[Record]:
     """Endless labelled frames of ``episodes`` parallel drives; every ``keep_every``-th decision of each is yielded."""
     rng = sampler.rng
@@ -64,7 +69,7 @@ def rollouts(
             frame = photographer.take(episode.situation)
             observations.append(observe(episode.situation, frame.rgb, rng))
             if decision % keep_every == 0:
-                yield record(episode.situation, photographer, frame, rng, Tag.ON_POLICY)
+                yield record(episode.situation, photographer, frame, rng, Tag.ON_POLICY, language)
         for k, plan in enumerate(policy([e.situation for e in running], observations)):
             advance(running[k], plan, rng, _TICKS_PER_DECISION)
             if ending(running[k]) is not None:

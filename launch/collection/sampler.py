@@ -24,6 +24,9 @@ from linkvla.launch.sim.world.town import LightState
 _BEHIND, _AHEAD, _MIN_AHEAD = 62.0, 100.0, 72.0  # m of route around the ego
 _HARDEST = 6.0  # m/s^2; a speed from which nobody could stop is lowered
 _EGO_CLEARANCE = 8.0  # m between a bystander and the ego
+_ROADSIDE = (5.0, 35.0)  # m ahead of the ego, where parked cars and props stand
+_KERB_GAP = (0.2, 1.4)  # m between the lane and what stands beside it
+_ROUTE_CLEARANCE = 1.75  # m between the route and the nearest side of it
 _WALKER_EXTENT = (0.25, 0.25, 0.9)  # m
 
 
@@ -46,6 +49,7 @@ class Sampler:
         self._set_own_light(situation)
         self._put_road_users(situation)
         situation.bystanders = self._bystanders(situation)
+        situation.bystanders += self._roadside(situation)
         self._limit_speed(situation)
         return situation
 
@@ -132,6 +136,8 @@ class Sampler:
             situation.ahead.append(self._crossing_car(situation))
         elif kind < 0.54:
             situation.ahead.append(self._walker(situation))
+        elif kind < 0.55:
+            situation.ahead.append(self._obstacle(situation))
 
     def _lead(self, situation: Situation) -> RoadUser:
         rng = self.rng
@@ -161,6 +167,33 @@ class Sampler:
             arc, 0.0, _WALKER_EXTENT, "walker", looks.paint(rng), rng.uniform(-1.5, 1.5), heading,
             False, rng.randrange(1 << 16),
         )  # fmt: skip
+
+    def _obstacle(self, situation: Situation) -> RoadUser:
+        shape, extent, colour = looks.prop(self.rng)
+        arc = situation.ego.arc + EGO_HALF_LENGTH + self.rng.uniform(3, 22)
+        return RoadUser(arc, 0.0, extent, shape, colour, self.rng.uniform(-1.0, 1.0))
+
+    def _roadside(self, situation: Situation) -> tuple[RenderActor, ...]:
+        """Parked cars and props beside the ego's lane, mostly on its right."""
+        rng, route, placed = self.rng, situation.route, []
+        others = [actor.pose for actor in situation.bystanders]
+        others += [user.drawn(route).pose for user in situation.ahead]
+        route_xy = np.stack([route.x, route.y], axis=1)
+        for _ in range(rng.choice((0, 0, 1, 2, 3))):
+            arc = situation.ego.arc + rng.uniform(*_ROADSIDE)
+            shape, extent, colour = looks.prop(rng) if rng.random() < 0.5 else looks.vehicle(rng)
+            x, y, z, yaw, _ = route.at(arc)
+            width = route.lane_width[route.index_at(arc)]
+            lateral = (width / 2 + extent[1] + rng.uniform(*_KERB_GAP)) * (1 if rng.random() < 0.75 else -1)
+            x, y = x - math.sin(yaw) * lateral, y + math.cos(yaw) * lateral
+            free = np.hypot(*(route_xy - (x, y)).T).min() > _ROUTE_CLEARANCE + extent[1]
+            apart = all(math.hypot(pose.x - x, pose.y - y) > extent[0] + 4.0 for pose in others)
+            if route.is_junction[route.index_at(arc)] or not free or not apart:
+                continue
+            pose = Pose(float(x), float(y), float(z), yaw=math.degrees(yaw) + rng.gauss(0, 3))
+            placed.append(RenderActor(shape, pose, extent, colour, seed=rng.randrange(1 << 16)))
+            others.append(pose)
+        return tuple(placed)
 
     def _bystanders(self, situation: Situation) -> tuple[RenderActor, ...]:
         """Cars on other lanes, and people beside the road, none of them in the ego's way."""

@@ -50,6 +50,7 @@ class Refusal(str, Enum):
     ONCOMING_LANE = "oncoming_lane"
     SIDEWALK = "sidewalk"
     LANE_CHANGE_NOT_ALLOWED = "lane_change_not_allowed"
+    STOP_LINE = "stop_line"  # ours
 
 
 FASTER = (
@@ -129,6 +130,7 @@ REFUSALS = {
     Refusal.ONCOMING_LANE: ("No, that lane is for oncoming traffic.", "I will not drive in the oncoming lane."),
     Refusal.SIDEWALK: ("No, the sidewalk is for pedestrians.", "I will not drive on the sidewalk."),
     Refusal.LANE_CHANGE_NOT_ALLOWED: ("No, we may not change lanes here.", "I cannot, the lane line forbids it."),
+    Refusal.STOP_LINE: ("No, we have to stop at the line.", "I will not drive over the stop line now."),
 }
 
 _SIMPLE = {

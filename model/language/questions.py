@@ -183,7 +183,7 @@ def _vehicles(facts: Facts, _) -> _Asked:
     count = len(facts.vehicles)
     asked = ("How many vehicles do you see?", "How many vehicles are there?")
     if count == 0:
-        return _Asked(asked, ("None.", "There are no vehicles."), negative=True)
+        return _Asked(asked, ("I see none.", "There are no vehicles."), negative=True)
     return _Asked(asked, ("One.", "There is one.") if count == 1 else (f"{count}.", f"There are {count}."))
 
 

@@ -17,7 +17,7 @@ MOST_CONTACTS = 512
 
 
 @njit(cache=True)
-def _contact(a, b):  # pragma: no cover - compiled
+def contact(a, b):  # pragma: no cover - compiled
     """Penetration of two boxes: (depth, nx, ny), depth 0 where they are apart."""
     if a[5] > b[6] or b[5] > a[6]:
         return 0.0, 0.0, 0.0
@@ -50,7 +50,7 @@ def _find(moving, standing, out):  # pragma: no cover - compiled
     for i in range(moving.shape[0]):
         for j in range(i + 1, moving.shape[0] + standing.shape[0]):
             other = moving[j] if j < moving.shape[0] else standing[j - moving.shape[0]]
-            depth, nx, ny = _contact(moving[i], other)
+            depth, nx, ny = contact(moving[i], other)
             if depth > 0.0 and count < out.shape[0]:
                 out[count, 0], out[count, 1] = i, j
                 out[count, 2], out[count, 3], out[count, 4] = nx, ny, depth
