@@ -27,15 +27,21 @@ _NO_LOSSES = {"step", "samples", "seconds", "progress", "rate", "gradient_norm",
 
 
 class Diary:
-    """Writes as the run goes; a context manager. ``first_step``: lines after it, from a lost stretch, are dropped."""
+    """Writes as the run goes; a context manager. ``first_step``: lines after it, from a lost stretch, are dropped.
 
-    def __init__(self, folder: Path, first_step: int, show: bool = True, tensorboard: bool = False) -> None:
+    ``write``: False keeps still, for all processes of a run but one.
+    """
+
+    def __init__(
+        self, folder: Path, first_step: int, show: bool = True, tensorboard: bool = False, write: bool = True
+    ) -> None:
         self.folder = folder
-        self._tensorboard = Curves(folder, first_step) if tensorboard else None
+        self._write = write
+        self._tensorboard = Curves(folder, first_step) if tensorboard and write else None
         self._metrics = folder / "metrics.csv"
         self._evaluations = folder / "evaluations.jsonl"
         self._window: list[StepReport] = []
-        self._console = Console(quiet=not show)
+        self._console = Console(quiet=not (show and write))
         self._bar = Progress(
             TextColumn("training"),
             BarColumn(),
@@ -43,12 +49,13 @@ class Diary:
             TextColumn("{task.fields[note]}"),
             TimeElapsedColumn(),
             console=self._console,
-            disable=not (show and self._console.is_terminal),
+            disable=not (show and write and self._console.is_terminal),
         )
         self._task = self._bar.add_task("training", total=1.0, note="")
         self._spoke = 0.0
         self._window_began: float | None = None
-        self._forget_after(first_step)
+        if write:
+            self._forget_after(first_step)
 
     def __enter__(self) -> Diary:
         self._bar.start()
@@ -66,6 +73,8 @@ class Diary:
 
     def step(self, report: StepReport) -> None:
         """Note one step; every 20 steps a line goes to metrics.csv."""
+        if not self._write:
+            return
         if self._window_began is None:
             self._window_began = report.seconds
         self._window.append(report)
@@ -119,7 +128,7 @@ class Diary:
         """Draw curves.png from the files."""
         from matplotlib.figure import Figure  # late: slow to import, and driving never draws curves
 
-        if not self._metrics.exists():
+        if not (self._write and self._metrics.exists()):
             return
         with open(self._metrics, newline="") as file:
             rows = list(csv.DictReader(file))

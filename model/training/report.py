@@ -38,14 +38,14 @@ class TrainingResult:
     evaluation: dict[str, dict[str, float]]
 
 
-def goodness(report: Mapping[str, Mapping[str, float]], score: str) -> float | None:
+def goodness(report: Mapping[str, Mapping[str, float]], score: str) -> float:
     """One number to compare evaluations by, larger is better: the mean of ``score`` over all held-out sources.
 
-    None where no source has it.
+    Minus infinity where no source has it.
     """
     values = [scores.get(score, math.nan) for name, scores in report.items() if not name.endswith(_BLACK)]
     known = [value for value in values if not math.isnan(value)]
     if not known:
-        return None
+        return -math.inf
     mean = sum(known) / len(known)
     return -mean if score.startswith("loss_") or score.endswith(_SMALL_IS_GOOD) else mean

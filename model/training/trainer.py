@@ -7,6 +7,7 @@ An output folder holds ``recipe.json``, ``config.json``, ``tokenizer.json``, ``s
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -50,7 +51,6 @@ class Trainer:
         self.processor = processor
         self.out = out
         self.held_out = dict(held_out or {})
-        self.objective = objective
         self.engine: Engine = make_engine(recipe, objective)
         self.progress = Progress(next_evaluation=recipe.evaluation_samples)
 
@@ -75,13 +75,17 @@ class Trainer:
     def evaluate(self, diary: Diary) -> None:
         """Score on the held-out sources; keep the weights in ``best/`` when they are the best so far."""
         recipe, progress = self.recipe, self.progress
+        good = -math.inf
         with self.engine.whole() as model:
-            report = evaluate(model, self.processor, self.held_out, recipe.evaluation_limit, bfloat16=recipe.bfloat16)
-            for name, source in self.held_out.items():
-                report[name].update(lesson_losses(self.objective, self.processor, source))
-        diary.evaluation(progress, report)
-        good = goodness(report, recipe.best_by)
-        if good is not None and (progress.best is None or good > progress.best):
+            if self.engine.rank == 0:
+                options = {"bfloat16": recipe.bfloat16}
+                report = evaluate(model, self.processor, self.held_out, recipe.evaluation_limit, **options)
+                for name, source in self.held_out.items():
+                    report[name].update(lesson_losses(recipe, model, self.processor, source))
+                diary.evaluation(progress, report)
+                good = goodness(report, recipe.best_by)
+        good = self.engine.largest(good)
+        if good > (-math.inf if progress.best is None else progress.best):
             progress.best = good
             self.export("best")
 
@@ -136,8 +140,10 @@ def train(
     elif trainer.engine.rank == 0:
         model.config.save_pretrained(out)
         processor.save(out)
-    recipe.save(out / "recipe.json")
-    diary = Diary(out, trainer.progress.step, show=show, tensorboard=recipe.tensorboard)
+    first = trainer.engine.rank == 0
+    if first:
+        recipe.save(out / "recipe.json")
+    diary = Diary(out, trainer.progress.step, show=show, tensorboard=recipe.tensorboard, write=first)
     with closing(trainer.engine), diary, stop_signals() as stop:
         weights = sum(parameter.numel() for parameter in model.parameters())
         diary.say(f"{len(mixture)} samples, {weights / 1e6:.2f} M parameters")
@@ -145,7 +151,7 @@ def train(
         trainer.save()
         checkpoint = trainer.export("checkpoint")
         report: dict[str, dict[str, float]] = {}
-        if sources and not interrupted:
+        if sources and first and not interrupted:
             # the exported file is what drives, so the last word is on its rounded weights
             final, _ = load_checkpoint(checkpoint)
             report = evaluate(final, processor, sources, 4 * recipe.evaluation_limit)

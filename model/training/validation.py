@@ -6,6 +6,7 @@ See ``evaluation.open_loop`` for the plans' scores.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -18,6 +19,7 @@ from linkvla.model.processing_linkvla import LinkVLAProcessor, Query
 from linkvla.model.training.batches import collate
 from linkvla.model.training.engine import TOTAL
 from linkvla.model.training.objectives.objective import Objective
+from linkvla.model.training.recipe import Recipe
 from linkvla.model.training.tasks import draw_lesson
 
 _BATCH = 48
@@ -90,18 +92,21 @@ def evaluate(
 
 
 @torch.no_grad()
-def lesson_losses(objective: Objective, processor: LinkVLAProcessor, source: SampleSource) -> dict[str, float]:
+def lesson_losses(
+    recipe: Recipe, model: LinkVLAForDriving, processor: LinkVLAProcessor, source: SampleSource
+) -> dict[str, float]:
     """The objective's figures on held-out lessons, as ``loss_NAME``; always the same lessons of a source."""
-    recipe, config = objective.recipe, processor.config
+    recipe = replace(recipe, auxiliary_weight=0.0)
     rng = np.random.default_rng(recipe.seed)
     samples = source.read(held_out_rows(source, _LESSONS))
-    lessons = [draw_lesson(sample, recipe, rng, config.navigation, config.action_tokenizer) for sample in samples]
-    batch = collate(samples, lessons, processor, recipe, rng)
-    training = objective.training
-    objective.eval()
+    style, grid = processor.config.navigation, processor.config.action_tokenizer
+    lessons = [draw_lesson(sample, recipe, rng, style, grid) for sample in samples]
+    batch = collate(samples, lessons, processor, recipe, rng).to(model.device)
+    training = model.training
+    objective = Objective(recipe, model).eval()
     try:
-        with torch.autocast("cpu", torch.bfloat16, enabled=recipe.bfloat16):
+        with torch.autocast(model.device.type, torch.bfloat16, enabled=recipe.bfloat16):
             figures = objective(batch)
     finally:
-        objective.train(training)
+        model.train(training)
     return {f"loss_{name}": float(value) for name, value in figures.items() if name not in (TOTAL, "masked")}
