@@ -1,13 +1,13 @@
 """Adapter folders: what a LoRA run changed, without the network that it started from.
 
 ``adapter.safetensors`` holds the adapters, the action tables and every other trained tensor; ``adapter.json`` says how
-the adapters were made and which checkpoint they belong to, by the SHA-256 of its weights.
+the adapters were made and which checkpoint they belong to, by the SHA-256 of its weights. Configuration, tokenizer,
+camera and prompts are those of the adapted network: a run may read its base in another way.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -15,10 +15,19 @@ import torch
 from safetensors.torch import save_file
 
 from linkvla.model.atomic_folder import replacing
-from linkvla.model.checkpoint_folder import load_checkpoint, load_strictly, read_tensors, resolve, weights_sha256
+from linkvla.model.checkpoint_folder import (
+    load_checkpoint,
+    load_strictly,
+    read_config,
+    read_tensors,
+    resolve,
+    weights_sha256,
+)
 from linkvla.model.interface.errors import CheckpointError, ConfigurationError
 from linkvla.model.modeling_linkvla import LinkVLAForDriving
 from linkvla.model.processing_linkvla import LinkVLAProcessor
+from linkvla.model.tokenizer.vocabulary import load_text_tokenizer
+from linkvla.model.training.growing import transplant
 from linkvla.model.training.lora import LoraSettings, apply_lora, trained_tensors
 
 DESCRIPTION, TENSORS = "adapter.json", "adapter.safetensors"
@@ -60,16 +69,22 @@ class Description:
 
 
 def save_adapter(
-    folder: Path, tensors: Mapping[str, torch.Tensor], description: Description, dtype: torch.dtype = torch.bfloat16
+    folder: Path,
+    model: LinkVLAForDriving,
+    processor: LinkVLAProcessor,
+    description: Description,
+    dtype: torch.dtype = torch.bfloat16,
 ) -> Path:
-    """Write an adapter folder in place of an older one, atomically; ``tensors`` as ``trained_tensors`` gives them.
+    """Write what was trained of ``model`` to an adapter folder, in place of an older one, atomically.
 
     Returns the folder. Raises CheckpointError.
     """
     folder = Path(folder)
     with replacing(folder, DESCRIPTION) as fresh:
-        plain = {name: tensor.detach().to(dtype).cpu().contiguous() for name, tensor in tensors.items()}
-        save_file(plain, fresh / TENSORS, metadata={"format": "pt"})
+        tensors = {name: tensor.to("cpu", dtype).contiguous() for name, tensor in trained_tensors(model).items()}
+        save_file(tensors, fresh / TENSORS, metadata={"format": "pt"})
+        model.config.save_pretrained(fresh)
+        processor.save(fresh)
         description.save(fresh / DESCRIPTION)
     return folder
 
@@ -90,7 +105,10 @@ def load_adapted(
             f"{source} is not the checkpoint that {folder} was trained on (its weights have another SHA-256); "
             "name the right one with --base"
         )
-    model, processor = load_checkpoint(source)
+    old, old_processor = load_checkpoint(source)
+    config = read_config(folder)
+    model = transplant(old, old_processor.tokenizer, config, load_text_tokenizer(folder / "tokenizer.json"))
+    processor = LinkVLAProcessor.from_folder(folder, model.config)
     apply_lora(model, description.lora)
     trained = trained_tensors(model)
     tensors = {name: tensor.float() for name, tensor in read_tensors(folder / TENSORS).items()}

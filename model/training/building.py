@@ -17,7 +17,7 @@ from linkvla.model.processing_linkvla import LinkVLAProcessor
 from linkvla.model.tokenizer.vocabulary import train_text_tokenizer
 from linkvla.model.training.action_table import ActionTable
 from linkvla.model.training.growing import transplant
-from linkvla.model.training.lora import LoraSettings, apply_lora
+from linkvla.model.training.lora import apply_lora, lora_settings
 from linkvla.model.training.mixture import DataSource, Mixture
 from linkvla.model.training.recipe import Recipe
 
@@ -42,6 +42,11 @@ def build(
     torch.manual_seed(recipe.seed)
     if init is not None and init_vision is not None:
         raise ConfigurationError("--init brings the vision tower already; give it or --init-vision, not both")
+    if recipe.lora_rank and not resume and (init is None or recipe.new_tokenizer):
+        raise ConfigurationError(
+            "LoRA trains neither language model nor words, so both must come trained: give --init a checkpoint (see "
+            "`linkvla convert`) and keep its tokenizer, or set lora_rank=0"
+        )
     if resume:
         config = read_config(out)
         processor = LinkVLAProcessor.from_folder(out, config)
@@ -108,7 +113,7 @@ def _restated(config: LinkVLAConfig, architecture: Mapping[str, Any]) -> LinkVLA
 def _own_tables(model: LinkVLAForDriving, recipe: Recipe, start: bool) -> None:
     """Trained tables for the action rows, on every side that the network has; ``start``: from the rows as they are."""
     if recipe.lora_rank:
-        apply_lora(model, LoraSettings(recipe.lora_rank, recipe.lora_alpha, recipe.lora_dropout, recipe.train_vision))
+        apply_lora(model, lora_settings(recipe))
         return
     rows = model.tables()
     sides = {"input": rows.special_in}

@@ -15,12 +15,16 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
 from linkvla.model.interface.errors import ConfigurationError
 from linkvla.model.modeling_linkvla import LinkVLAForDriving
+
+if TYPE_CHECKING:
+    from linkvla.model.training.recipe import Recipe
 
 ADAPTER = "default"
 """PEFT's name for the one adapter; part of the tensors' names."""
@@ -45,6 +49,11 @@ class LoraSettings:
             raise ConfigurationError(f"LoRA rank and alpha must be at least 1, got {self.rank} and {self.alpha}")
         if not (math.isfinite(self.dropout) and 0.0 <= self.dropout < 1.0):
             raise ConfigurationError(f"LoRA dropout must lie in 0..1, below 1, got {self.dropout}")
+
+
+def lora_settings(recipe: Recipe) -> LoraSettings:
+    """The recipe's, which has the same names with ``lora_`` before them."""
+    return LoraSettings(recipe.lora_rank, recipe.lora_alpha, recipe.lora_dropout, recipe.train_vision)
 
 
 class PlainTable(nn.Module):

@@ -130,6 +130,11 @@ class Recipe:
                 raise ConfigurationError(
                     f"recipe: {name} must be one of {', '.join(allowed)}, got {getattr(self, name)!r}"
                 )
+        if self.engine == "threads" and self.lora_rank and self.lora_dropout:
+            raise ConfigurationError(
+                "recipe: threads draw their dropout in no fixed order, so the run could not be resumed exactly; set "
+                "engine=ddp, which runs on CPU cores too, or lora_dropout=0"
+            )
         if self.command_only_share + self.target_point_only_share > 1.0 + 1e-9:
             raise ConfigurationError("recipe: command_only_share and target_point_only_share add up to more than 1")
         if not math.isclose(sum(self.task_shares), 1.0, abs_tol=1e-6):
@@ -225,6 +230,8 @@ PAPER: Mapping[str, Any] = {
     "brightness": 0.2,
     "engine": "ddp",
     "readers": 8,
+    "checkpoint_seconds": 1800.0,  # a state of the 1B network is some gigabytes
+    "evaluation_samples": 250_000,
 }
 """The paper's values, to start a recipe from."""
 

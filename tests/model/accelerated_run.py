@@ -11,7 +11,7 @@ from linkvla.model.processing_linkvla import LinkVLAProcessor
 from linkvla.model.tokenizer.vocabulary import train_text_tokenizer
 from linkvla.model.training.batches import collate
 from linkvla.model.training.engine import make_engine
-from linkvla.model.training.lora import LoraSettings, apply_lora
+from linkvla.model.training.lora import apply_lora, lora_settings
 from linkvla.model.training.objectives.objective import Objective
 from linkvla.model.training.recipe import Recipe
 from linkvla.model.training.tasks import Lesson, Order, Task
@@ -30,7 +30,8 @@ class Run:
     def __init__(self, engine, lora_dropout=0.0, **settings):
         torch.manual_seed(0)
         values = {"bfloat16": False, "threads": 1, "batch_size": 3, "brightness": 0.0, "contrast": 0.0}
-        self.recipe = Recipe(total_samples=60, engine=engine, lora_rank=2, **{**values, **settings})
+        values |= {"lora_rank": 2, "lora_alpha": 4, "lora_dropout": lora_dropout}
+        self.recipe = Recipe(total_samples=60, engine=engine, **{**values, **settings})
         tokenizer = train_text_tokenizer()
         self.config = nano_config(
             len(tokenizer.get_vocab()),
@@ -44,7 +45,7 @@ class Run:
         self.config.tie_word_embeddings = self.config.text_config.tie_word_embeddings = False
         model = LinkVLAForDriving(self.config)
         model.reset_for_scratch()
-        apply_lora(model, LoraSettings(rank=2, alpha=4, dropout=lora_dropout))
+        apply_lora(model, lora_settings(self.recipe))
         self.processor = LinkVLAProcessor(self.config, tokenizer)
         self.engine = make_engine(self.recipe, Objective(self.recipe, model.train()))
 

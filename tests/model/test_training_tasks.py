@@ -140,10 +140,12 @@ def test_shares_must_add_up():
         Recipe(total_samples=1, driving_share=0.5)
     with pytest.raises(ConfigurationError, match="softmax_over"):
         Recipe(total_samples=1, softmax_over="words")
+    with pytest.raises(ConfigurationError, match="engine=ddp"):
+        Recipe(total_samples=1, lora_rank=8)
 
 
 def test_the_papers_recipe_has_the_papers_values():
-    recipe = paper_recipe(total_samples=1000, engine="threads")
+    recipe = paper_recipe(total_samples=1000)
     assert (recipe.learning_rate, recipe.betas, recipe.weight_decay) == (1e-4, (0.9, 0.999), 0.1)
     assert (recipe.lora_rank, recipe.lora_alpha, recipe.lora_dropout, recipe.gradient_clip) == (32, 64, 0.1, 0.3)
     assert recipe.rate(0, 0.025) == pytest.approx(5e-5)
