@@ -5,9 +5,11 @@ cell of each goal need not belong to the best plan. On a GPU pass 2 is bound by 
 cost about as much as one.
 
 Soft labels spread each end point over its neighbours, so the best cells of all are mostly one bump. A candidate is
-therefore a peak: no better cell within three cells of it. The plan taken is the one with the greatest total
-log-probability, log p(path end) + log p(waypoint end) + sum over the thirty points of the log-probability of their best
-cells, which are independent given the end points. With one hypothesis this is plain decoding.
+therefore a peak: no better cell within three cells of it. The plan taken is the one with the greatest log p(path end) +
+log p(waypoint end) + mean over the thirty points of the log-probability of their best cells. The sum over the points,
+which is the joint probability, rewards plans for sharpness thirtyfold: on 384 frames with four hypotheses the nano then
+left the best pair in 9 % of them and its waypoint error rose from 0.47 to 0.55 m; with the mean it stayed at 0.47 m,
+where the best of the four plans would have had 0.26 m. With one hypothesis this is plain decoding.
 """
 
 from __future__ import annotations
@@ -53,7 +55,7 @@ def decode(model: LinkVLAForDriving, prefix: Prefix, mode: str | None, count: in
 
     repeat(prefix, count)
     fine_logits = refine(model, prefix, hypotheses.flatten(0, 1)).unflatten(0, (-1, count))
-    total = pairs.values + fine_logits.float().log_softmax(-1).amax(-1).sum(-1)
+    total = pairs.values + fine_logits.float().log_softmax(-1).amax(-1).mean(-1)
     taken = total.argmax(-1)
     fine_logits = fine_logits[rows[:, 0], taken]
     return Decoded(read(fine_logits), certainty(goal_logits), goal_logits, fine_logits, taken)
