@@ -10,7 +10,7 @@ import numpy as np
 from linkvla.model.data.recording import Recording, open_recordings
 from linkvla.model.data.sample import Sample, SampleSource
 from linkvla.model.data.simlingo.layout import looks_like_simlingo
-from linkvla.model.data.simlingo.reader import SimLingoSource
+from linkvla.model.data.simlingo.reader import ReadOptions, SimLingoSource
 from linkvla.model.data.view import CameraRig
 from linkvla.model.interface.errors import DataError
 
@@ -65,13 +65,14 @@ class RecordingSource:
         )
 
 
-def open_sources(folder: Path | str, view_shape: tuple[int, int]) -> list[SampleSource]:
+def open_sources(folder: Path | str, view_shape: tuple[int, int], interpolation: str = "area") -> list[SampleSource]:
     """Everything below a folder that can be learnt from: own recordings, or a SimLingo data set.
 
-    Raises DataError where there is nothing, or another shape.
+    ``interpolation``: of views that are made on reading (SimLingo's); recorded ones have theirs. Raises DataError where
+    there is nothing, or another shape.
     """
     if looks_like_simlingo(Path(folder)):
-        return [SimLingoSource(folder, view_shape)]
+        return [SimLingoSource(folder, view_shape, ReadOptions(interpolation=interpolation))]
     sources = [RecordingSource(recording) for recording in open_recordings(folder)]
     for source in sources:
         shape = tuple(source.recording.manifest["view_shape"])

@@ -45,14 +45,17 @@ class Contents:
     def of(cls, entries: Iterable[Entry]) -> Contents:
         """Sorts the files by route and part."""
         frames: dict[str, dict[str, set[int]]] = defaultdict(lambda: defaultdict(set))
-        finished, digest = set(), sha256()
-        for entry in sorted(entries, key=lambda e: (e.route, e.part, e.frame)):
-            digest.update(f"{entry.route}/{entry.part}/{entry.frame}\n".encode())
+        finished = set()
+        for entry in entries:
             if entry.part == "results":
                 finished.add(entry.route)
             else:
                 frames[entry.route][entry.part].add(entry.frame)
-        return cls(dict(frames), finished, digest.hexdigest())
+        digest = sha256(repr(sorted(finished)).encode())
+        for route in sorted(frames):
+            for part in sorted(frames[route]):
+                digest.update(f"{route}/{part}/{sorted(frames[route][part])}".encode())
+        return cls({route: dict(parts) for route, parts in frames.items()}, finished, digest.hexdigest())
 
     @property
     def routes(self) -> list[str]:

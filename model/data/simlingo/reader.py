@@ -32,12 +32,15 @@ class ReadOptions:
     paraphrase_share: float = 0.6  # where paraphrases are given
     trivial_share: float = 0.2  # of the questions whose answer is that there is nothing
     dream_clock: str = "move"  # released dreams lag by 0.2 s: "move" them to t = 0.25..2.50 s, or "keep" them as stored
+    interpolation: str = "area"  # of the view: "bicubic" is what InternVL's networks know (config.interpolation)
     paraphrases: Path | None = None  # SimLingo's folder ``augmented_templates``
 
     def __post_init__(self) -> None:
         for name in ("shift_share", "photometric", "paraphrase_share", "trivial_share"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise ConfigurationError(f"{name} must lie in 0..1, got {getattr(self, name)}")
+        if self.interpolation not in ("area", "bicubic"):
+            raise ConfigurationError(f'interpolation must be "area" or "bicubic", got {self.interpolation!r}')
         if self.dream_clock not in ("move", "keep"):
             raise ConfigurationError(f'dream_clock must be "move" or "keep", got {self.dream_clock!r}')
 
@@ -125,7 +128,7 @@ class SimLingoSource:
         if rng is not None:
             image = disturb(image, rng, self.options.photometric)
         try:
-            return make_view(image, self._view_shape)
+            return make_view(image, self._view_shape, interpolation=self.options.interpolation)
         except ObservationError as error:
             raise DataError(f"{path} cannot be used: {error}") from None
 

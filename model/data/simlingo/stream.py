@@ -76,17 +76,14 @@ class TarFiles:
     def __init__(self, chunks: Iterable[Path]) -> None:
         self._chunks = [_Chunk(path) for path in chunks]
         self._where: dict[str, tuple[_Chunk, int, int]] = {}
-        self._entries: dict[str, Entry] = {}
         for chunk in self._chunks:
             for path, offset, size in chunk.members():
-                entry = parse_path(path)
-                if entry is not None:
+                if parse_path(path) is not None:
                     self._where[path] = (chunk, offset, size)
-                    self._entries[path] = entry
 
     def entries(self) -> Iterator[Entry]:
         """Every file that belongs to the layout."""
-        return iter(self._entries.values())
+        return (entry for path in self._where if (entry := parse_path(path)))
 
     def has(self, path: str) -> bool:
         """Whether the file exists."""
