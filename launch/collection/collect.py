@@ -42,6 +42,7 @@ class CollectSettings:
     scene_seeds: int = 2  # different vegetation and facades per town
     episodes: int = 16  # parallel drives per worker, on-policy only
     keep_every: int = 2  # decisions between recorded frames, on-policy only
+    language: bool = True  # commentary, questions and Action Dreaming with each frame
     layout: str = "recording"  # or "simlingo": whole drives of the expert, one file per part of a frame
 
     def __post_init__(self) -> None:
@@ -55,6 +56,8 @@ class CollectSettings:
             raise ConfigurationError(f"the layout must be one of {', '.join(LAYOUTS)}, got {self.layout!r}")
         if self.layout == "simlingo" and self.policy != "expert":
             raise ConfigurationError(f"the simlingo layout holds drives of the expert, got policy {self.policy!r}")
+        if self.layout == "simlingo" and not self.language:
+            raise ConfigurationError("the simlingo layout always has language; leave it on, or record the other layout")
         if not self.towns:
             raise ConfigurationError("name at least one town to record in")
 
@@ -117,7 +120,7 @@ def _work(settings: CollectSettings, worker: int, part: Path, counter) -> None:
 
     notes = {"policy": settings.policy, "seed": settings.seed, "worker": worker}
     count = share_of(settings.frames, settings.workers, worker)
-    with RecordingWriter(part, count, towns=settings.towns, notes=notes) as writer:
+    with RecordingWriter(part, count, towns=settings.towns, notes=notes, annotated=settings.language) as writer:
         for record in islice(_records(settings, worker), count):
             writer.append(record)
             counter.value += 1
@@ -141,9 +144,10 @@ def _records(settings: CollectSettings, worker: int) -> Iterator:
     if settings.policy == "random":
         while True:
             situation = rng.choice(samplers).draw()
-            yield record(situation, photographer, photographer.take(situation), rng)
+            yield record(situation, photographer, photographer.take(situation), rng, language=settings.language)
     policy = _policy(settings.policy)
-    drives = [rollouts(s, photographer, policy, settings.episodes, settings.keep_every) for s in samplers]
+    options = (settings.episodes, settings.keep_every, settings.language)
+    drives = [rollouts(s, photographer, policy, *options) for s in samplers]
     while True:
         yield from islice(rng.choice(drives), settings.episodes)
 

@@ -22,7 +22,7 @@ from linkvla.model.language.phrases import RouteIntent, SpeedIntent
 from linkvla.model.language.questions import Facts
 
 _STANDS = 0.2  # m/s
-_STAYS = 0.5  # m in 2.5 s; less is standing
+_STAYS = 1.0  # m in 2.5 s; less is creeping up to a line, not setting off
 _SAME_SPEED = (0.5, 0.08)  # m/s, and share of the speed, that do not count as a change
 _BINDS = 0.5  # m less in 2.5 s than a free road would give
 _TURN_WITHIN = 15.0  # m to the junction, from which on the turn is the route action

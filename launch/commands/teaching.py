@@ -39,6 +39,10 @@ def collect(
     line_share: Annotated[
         float, typer.Option(metavar="SHARE", min=0.0, max=1.0, help="Of the situations, put before a stop line.")
     ] = 0.3,
+    language: Annotated[
+        bool,
+        typer.Option("--language/--no-language", help="With commentary, questions and instructions for each frame."),
+    ] = True,
     seed: Seed = 0,
     workers: Annotated[int, typer.Option(metavar="N", min=1, help="Processes.")] = 2,
 ) -> None:
@@ -64,6 +68,7 @@ def collect(
             towns=tuple(town or TRAINING_TOWNS),
             town_directories=tuple(towns or ()),
             line_share=line_share,
+            language=language,
             seed=seed,
             workers=workers,
             layout=layout,
