@@ -17,7 +17,7 @@ from linkvla.model.checkpoint_folder import load_strictly
 from linkvla.model.interface.errors import CheckpointError
 from linkvla.model.modeling_linkvla import LinkVLAForDriving
 from linkvla.model.processing_linkvla import LinkVLAProcessor
-from linkvla.model.training.adapter import DESCRIPTION, load_adapted
+from linkvla.model.training.adapter import TENSORS, load_adapted
 from linkvla.model.training.export import export, plain_tensors
 
 ADAPTER_FOLDER = "adapter"
@@ -63,10 +63,10 @@ def merge(
 def find_adapter(source: Path) -> Path:
     """The adapter folder that ``source`` is or, if it is a run, contains. Raises CheckpointError."""
     for folder in (source, source / ADAPTER_FOLDER):
-        if (folder / DESCRIPTION).is_file():
+        if (folder / TENSORS).is_file():
             return folder
     raise CheckpointError(
-        f"{source} holds no adapter (no {DESCRIPTION}, nor {ADAPTER_FOLDER}/{DESCRIPTION}); "
+        f"{source} holds no adapter (no {TENSORS}, nor {ADAPTER_FOLDER}/{TENSORS}); "
         "a run without LoRA needs no merging, its checkpoint/ is plain"
     )
 
