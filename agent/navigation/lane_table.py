@@ -108,7 +108,8 @@ class LaneTable:
         for waypoint in waypoints:
             place = waypoint.transform
             here, turn = place.location, place.rotation
-            rows.append((here.x, here.y, here.z, math.radians(turn.yaw), math.radians(turn.pitch), waypoint.lane_width))
+            pitch = math.remainder(math.radians(turn.pitch), 2 * math.pi)  # carla says 0 or 360 degrees for level
+            rows.append((here.x, here.y, here.z, math.radians(turn.yaw), pitch, waypoint.lane_width))
             allowed = waypoint.lane_change
             changes.append(
                 (

@@ -31,9 +31,10 @@ def as_route(waypoints: list[carla.Waypoint]) -> DenseRoute:
         [(p.location.x, p.location.y, p.location.z, p.rotation.yaw, p.rotation.pitch) for p in poses]
     ).T
     yaw = np.unwrap(np.radians(yaw))
+    pitch = np.radians((pitch + 180.0) % 360.0 - 180.0)  # carla says 0 or 360 for level, and routes are interpolated
     inside = np.array([w.is_junction for w in waypoints])
     return DenseRoute(
-        x=x, y=y, z=z, yaw_rad=yaw, pitch=np.radians(pitch),
+        x=x, y=y, z=z, yaw_rad=yaw, pitch=pitch,
         command=junction_commands(yaw, inside),
         is_junction=inside,
         lane_width=np.array([w.lane_width for w in waypoints]),

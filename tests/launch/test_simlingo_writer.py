@@ -132,6 +132,15 @@ def test_files_lie_where_simlingo_puts_them(written):
     assert (route / "results.json.gz").is_file()
 
 
+def test_no_route_pitches_between_its_points():
+    """carla calls a level road 0 or 360 degrees; halfway between the two, a camera would look at the ground."""
+    sampler = Sampler(Stage.open("Birch"), random.Random(0))
+    for _ in range(25):
+        route = sampler.draw().route
+        pitch = route.at(np.arange(0.0, route.length, 0.3))[:, 4]
+        assert np.abs(pitch).max() < math.radians(20)
+
+
 def test_boxes_are_what_the_situation_holds():
     sampler = Sampler(Stage.open("Aspen"), random.Random(1))
     frames = [log_drive(sampler, 2, lambda _: None).frames[0] for _ in range(12)]
