@@ -17,6 +17,7 @@ from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, train
 from linkvla.model import prompts
 from linkvla.model.interface.errors import CheckpointError, ConfigurationError
 from linkvla.model.interface.types import Command
+from linkvla.model.language.corpus import language_corpus
 
 _ROW_MULTIPLE = 64
 
@@ -78,30 +79,60 @@ def special_token_ids(tokenizer: Tokenizer) -> dict[str, int]:
 
 
 def prompt_corpus() -> list[str]:
-    """Driving prompts in every command pair, distance layout and navigation style, cut at the special tokens."""
-    special = re.compile("|".join(map(re.escape, prompts.SPECIAL_TOKENS)))
+    """Turns of every kind without free text: every command pair, distance layout and navigation style."""
     corpus = []
     for n, (command, following) in enumerate(itertools.product(Command, Command)):
         for style in prompts.NAVIGATION_STYLES:
-            navigation = prompts.navigation_text(style, command, following, 7.0 * n)
-            whole = "".join(prompts.chat(prompts.drive_turn(0.3 * n, navigation), image_tokens=0))
-            corpus.extend(piece for piece in special.split(whole) if piece)
+            speed, navigation = 0.3 * n, prompts.navigation_text(style, command, following, 7.0 * n)
+            turns = (
+                prompts.drive_turn(speed, navigation),
+                prompts.commentary_turn(speed, navigation),
+                prompts.question_turn(speed, navigation, ""),
+                prompts.instruction_turn(speed, navigation, "", safety=n % 2 == 0),
+                prompts.description_turn(speed, navigation, ()),
+            )
+            corpus.extend("".join(prompts.chat(turn, image_tokens=0)) for turn in turns)
     return corpus
 
 
-def train_text_tokenizer(size: int = 640) -> Tokenizer:
-    """A byte-level BPE trained on the prompts: special tokens first, digits apart, each constant phrase one token.
+_CONSTANTS = (
+    *prompts.PHRASES.values(),
+    prompts.REQUEST,
+    prompts.COMMENTARY_REQUEST,
+    prompts.DESCRIPTION_REQUEST,
+    prompts.ANSWER,
+    prompts.OBEYED,
+    prompts.FOLLOW_FLAG,
+    prompts.SAFETY_FLAG,
+    "Current speed: ",
+    "m/s.",
+    "Target waypoint: ",
+    "Command:",
+    "user\n",
+    "assistant\n",
+)
+
+
+def _pieces() -> str:
+    """The pattern of what becomes a token at most: a constant phrase, a word with the article after it, a digit, a run
+    of signs or of spaces.
+
+    No token reaches across: a phrase and its neighbour, or the ends of two sentences, combine freely.
+    """
+    constants = "|".join(map(re.escape, sorted(_CONSTANTS, key=len, reverse=True)))
+    return rf" ?(?:{constants})| in (?=\d)| ?\p{{L}}+(?: (?:the|an?)\b)?|\d| ?[^\s\p{{L}}\d]+|\s+"
+
+
+def train_text_tokenizer(size: int = 1280) -> Tokenizer:
+    """A byte-level BPE trained on the prompts and on the language of the labels: special tokens first, digits apart,
+    each constant phrase and each known word one token.
 
     Any other text still encodes, byte by byte if need be. ``size`` bounds the vocabulary; training is deterministic.
     """
     tokenizer = Tokenizer(models.BPE())
-    # Constant phrases are words of their own, so that they become one token each and combine freely.
-    # The head of the answer stands apart too: a token across it would be half question, half answer.
-    phrases = [*prompts.PHRASES.values(), " then ", " in ", " meter", "assistant\n"]
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
-            pre_tokenizers.Digits(individual_digits=True),
-            pre_tokenizers.Split(Regex("|".join(phrases)), behavior="isolated"),
+            pre_tokenizers.Split(Regex(_pieces()), behavior="isolated"),
             pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
         ]
     )
@@ -113,7 +144,11 @@ def train_text_tokenizer(size: int = 640) -> Tokenizer:
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    tokenizer.train_from_iterator(prompt_corpus(), trainer)
+    special = re.compile("|".join(map(re.escape, prompts.SPECIAL_TOKENS)))
+    corpus = [piece for text in prompt_corpus() for piece in special.split(text) if piece]
+    # said after something else, and at the beginning: the space before a word is part of it
+    corpus += [form for text in language_corpus() for form in (text, f" {text}")]
+    tokenizer.train_from_iterator(corpus, trainer)
     return tokenizer
 
 
