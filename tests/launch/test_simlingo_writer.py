@@ -1,8 +1,10 @@
 """A drive written in SimLingo's layout and read back: the labels say what the situations said."""
 
+import copy
 import json
 import math
 import random
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -11,6 +13,7 @@ from typer.testing import CliRunner
 
 from linkvla.launch.cli import app
 from linkvla.launch.collection import CollectSettings, collect
+from linkvla.launch.collection.frames import Photographer
 from linkvla.launch.collection.logged_drive import log_drive
 from linkvla.launch.collection.sampler import Sampler
 from linkvla.launch.collection.simlingo_labels import boxes_of, measurement_of, route_ahead
@@ -96,14 +99,39 @@ def test_the_route_is_the_one_that_the_expert_plans():
             checked += 1
 
 
-def test_the_shifted_picture_is_what_a_shifted_car_would_see(written):
-    """A road point, moved by the labels' transform, shows the same paint in both pictures."""
+def test_the_shifted_picture_is_what_a_shifted_car_sees(tmp_path):
+    """Drive the car itself to where the labels' transform says it stands, and take an ordinary picture there."""
+    seen = []
+
+    def note(situation, frame, rng):
+        seen.append((situation, copy.copy(situation.ego)))
+        return Annotations()
+
+    DriveWriter(tmp_path, "training_1_scenario", 1, note, RIG).write(
+        Sampler(Stage.open("Aspen"), random.Random(4)), 0, 1
+    )
+    situation, ego = seen[-1]
+    route = next(tmp_path.glob("data/simlingo/*/*/*/*"))
+    values = load_json((route / "measurements" / "0000.json.gz").read_bytes(), "measurements")
+    shift, turn = values["augmentation_translation"], math.radians(values["augmentation_rotation"])
+    situation.ego = replace(
+        ego, x=ego.x - math.sin(ego.yaw) * shift, y=ego.y + math.cos(ego.yaw) * shift, yaw=ego.yaw + turn
+    )
+    expected = Photographer(RIG).take(situation).rgb.astype(int)
+
+    def error(folder):
+        picture = cv2.imread(str(route / folder / "0000.jpg"))[: len(expected), :, ::-1]
+        return np.abs(picture - expected).mean()
+
+    assert error("rgb_augmented") < 6.0 < error("rgb") / 2, "JPEG noise against another view"
+
+
+def test_the_shifted_camera_has_no_dreams(written):
     root, _ = written
     source = SimLingoSource(root, (32, 64), ReadOptions(shift_share=1.0, photometric=0.0))
     plain, shifted = source.read([0])[0], source.read([0], np.random.default_rng(0))[0]
     assert not np.array_equal(plain.view, shifted.view)
-    assert np.hypot(*(plain.speed_waypoints_in_ego - shifted.speed_waypoints_in_ego).T).max() > 0.05
-    assert shifted.annotations.dreams == ()
+    assert plain.annotations.dreams and shifted.annotations.dreams == ()
 
 
 def test_the_shift_is_drawn_once_per_route(written):
