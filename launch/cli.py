@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from linkvla.launch.commands import convert, data, driving, merging, teaching
+from linkvla.launch.commands import convert, data, driving, merging, scoring, teaching
 from linkvla.launch.failures import report, stop_on_sigterm
 
 app = typer.Typer(
@@ -48,6 +48,9 @@ for command in (
     teaching.train,
     merging.merge,
     convert.convert,
+    scoring.dream,
+    scoring.language,
+    scoring.openloop,
 ):
     app.command()(command)
 app.add_typer(data.data)

@@ -7,10 +7,16 @@ what a network knows without looking.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 
+from linkvla.model import prompts
 from linkvla.model.data.recording import Tag
+from linkvla.model.evaluation.frames import Frame
+from linkvla.model.evaluation.network import Driver
 from linkvla.model.evaluation.trajectory import speeds
 from linkvla.model.interface.types import PATH_POINTS
 from linkvla.model.tokenizer.action_tokenizer import ActionTokenizer
@@ -62,3 +68,28 @@ def scores(points: np.ndarray, labels: np.ndarray, tags: np.ndarray) -> dict[str
 def quantised(labels: np.ndarray, grid: ActionTokenizer) -> np.ndarray:
     """Labels (n, 30, 2) as the centres of their cells: the best that hard decoding can give."""
     return grid.decode(grid.encode(torch.from_numpy(np.asarray(labels, np.float32)))).numpy()
+
+
+@dataclass(frozen=True)
+class Plans:
+    """Plans for plain driving, and what the expert would do. n frames."""
+
+    points: np.ndarray  # (n, 30, 2) metres, ego frame
+    labels: np.ndarray  # (n, 30, 2)
+    tags: np.ndarray  # (n,) bits of Tag
+
+    def scores(self) -> dict[str, float]:
+        """See ``scores``."""
+        return scores(self.points, self.labels, self.tags)
+
+
+def drive(driver: Driver, batches: Iterable[Sequence[Frame]]) -> Plans:
+    """Ask for a plan on every frame, with nothing said but speed and way."""
+    points, labels, tags = [], [], []
+    for frames in batches:
+        samples = [frame.sample for frame in frames]
+        turns = [prompts.drive_turn(sample.speed, driver.navigation(sample)) for sample in samples]
+        points.append(driver.plan(samples, turns))
+        labels += [sample.points_in_ego for sample in samples]
+        tags += [sample.tag for sample in samples]
+    return Plans(np.concatenate(points), np.stack(labels), np.array(tags))
