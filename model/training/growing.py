@@ -65,3 +65,6 @@ def _copy_rows(
     table[rows] = old_table[old_rows]
     special, base, old_base = vocabulary.special_tokens, vocabulary.action_base, old_vocabulary.action_base
     table[base : base + special] = old_table[old_base : old_base + special]
+    padding = old_table[old_base + special :]  # nothing reads it; what fits stays as it was
+    table[base + special :] = 0.0
+    table[base + special :][: len(padding)] = padding[: len(table) - base - special]

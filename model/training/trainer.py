@@ -2,7 +2,7 @@
 
 An output folder holds ``recipe.json``, ``config.json``, ``tokenizer.json``, ``state.safetensors`` (to resume),
 ``metrics.csv``, ``evaluations.jsonl``, ``curves.png``, and to drive with: ``checkpoint/`` (the last weights) and
-``best/`` (those with the best held-out score, see ``Recipe.best_by``).
+``best/`` (those with the best held-out score, see ``Recipe.best_by``). A LoRA run also leaves ``adapter/``.
 """
 
 from __future__ import annotations
@@ -20,11 +20,14 @@ from linkvla.model.data.sample import SampleSource
 from linkvla.model.data.source import open_sources
 from linkvla.model.interface.errors import ConfigurationError
 from linkvla.model.processing_linkvla import LinkVLAProcessor
+from linkvla.model.training.adapter import Description, save_adapter
 from linkvla.model.training.batches import TrainingBatch, make_batch, prefetch
 from linkvla.model.training.building import build
 from linkvla.model.training.diary import Diary
 from linkvla.model.training.engine import TOTAL, Engine, make_engine
 from linkvla.model.training.export import export
+from linkvla.model.training.lora import lora_settings
+from linkvla.model.training.merge import ADAPTER_FOLDER
 from linkvla.model.training.mixture import DataSource, Mixture
 from linkvla.model.training.objectives.objective import Objective
 from linkvla.model.training.recipe import Recipe
@@ -33,7 +36,8 @@ from linkvla.model.training.signals import stop_signals
 from linkvla.model.training.state import Progress
 from linkvla.model.training.validation import evaluate, lesson_losses
 
-STATE = "state.safetensors"
+STATE, ADAPTER = "state.safetensors", "adapter.json"
+LAST, BEST = "checkpoint", "best"
 
 
 class Trainer:
@@ -46,11 +50,13 @@ class Trainer:
         processor: LinkVLAProcessor,
         out: Path,
         held_out: Mapping[str, SampleSource] | None = None,
+        adapter: Description | None = None,
     ) -> None:
         self.recipe = recipe
         self.processor = processor
         self.out = out
         self.held_out = dict(held_out or {})
+        self.adapter = adapter
         self.engine: Engine = make_engine(recipe, objective)
         self.progress = Progress(next_evaluation=recipe.evaluation_samples)
 
@@ -87,13 +93,15 @@ class Trainer:
         good = self.engine.largest(good)
         if good > (-math.inf if progress.best is None else progress.best):
             progress.best = good
-            self.export("best")
+            self.export(BEST)
 
     def export(self, name: str) -> Path:
-        """Write the weights as they are to a checkpoint folder in the run's."""
+        """Write the weights as they are to a checkpoint folder in the run's; of a LoRA run, the adapter beside it."""
         with self.engine.whole() as model:
             if self.engine.rank == 0:
                 export(model, self.processor, self.out / name)
+                if self.adapter is not None and name == LAST:
+                    save_adapter(self.out / ADAPTER_FOLDER, model, self.processor, self.adapter)
         return self.out / name
 
     def save(self) -> None:
@@ -133,13 +141,18 @@ def train(
         for parts in [open_sources(folder, model.config.view_shape)]
         for n, source in enumerate(parts)
     }
-    trainer = Trainer(recipe, Objective(recipe, model), processor, out, sources)
+    adapter = None
+    if recipe.lora_rank:
+        adapter = Description.read(out / ADAPTER) if resume else Description.of(init, lora_settings(recipe))
+    trainer = Trainer(recipe, Objective(recipe, model), processor, out, sources, adapter)
     out.mkdir(parents=True, exist_ok=True)
     if resume:
         trainer.progress = trainer.engine.load(out / STATE)
     elif trainer.engine.rank == 0:
         model.config.save_pretrained(out)
         processor.save(out)
+        if adapter is not None:
+            adapter.save(out / ADAPTER)
     first = trainer.engine.rank == 0
     if first:
         recipe.save(out / "recipe.json")
@@ -149,16 +162,16 @@ def train(
         diary.say(f"{len(mixture)} samples, {weights / 1e6:.2f} M parameters")
         interrupted = _loop(trainer, mixture, diary, stop, on_step)
         trainer.save()
-        checkpoint = trainer.export("checkpoint")
+        checkpoint = trainer.export(LAST)
         report: dict[str, dict[str, float]] = {}
         if sources and first and not interrupted:
             # the exported file is what drives, so the last word is on its rounded weights
             final, _ = load_checkpoint(checkpoint)
-            report = evaluate(final, processor, sources, 4 * recipe.evaluation_limit)
+            report = evaluate(final.to(model.device), processor, sources, 4 * recipe.evaluation_limit)
             diary.evaluation(trainer.progress, report)
         progress = trainer.progress
         diary.say(f"{'stopped' if interrupted else 'finished'}: {progress.samples} samples, {checkpoint}")
-    best = out / "best" if progress.best is not None else None
+    best = out / BEST if progress.best is not None else None
     return TrainingResult(checkpoint, best, progress.samples, progress.seconds, interrupted, report)
 
 
@@ -172,30 +185,30 @@ def _loop(
     """Steps until the recipe's end; True when interrupted."""
     recipe, progress, engine = trainer.recipe, trainer.progress, trainer.engine
     make = partial(make_batch, mixture, trainer.processor, recipe, rank=engine.rank, processes=engine.processes)
-    saved = time.monotonic()
+    saved = progress.seconds  # which all processes agree upon
     with closing(prefetch(make, progress.step, recipe.readers)) as batches:
         mark = time.monotonic()
         while not trainer.done:
+            report = trainer.step(next(batches))
+            now = time.monotonic()
+            progress.seconds += engine.largest(now - mark)
+            mark = now
+            diary.step(report)
             try:
-                report = trainer.step(next(batches))
-                now = time.monotonic()
-                progress.seconds += engine.largest(now - mark)
-                mark = now
-                diary.step(report)
                 if on_step:
                     on_step(report)
             except KeyboardInterrupt:
-                return True
-            if stop.is_set():
+                stop.set()
+            if engine.largest(float(stop.is_set())):  # all processes leave after the same step
                 return True
             if trainer.held_out and progress.samples >= progress.next_evaluation:
                 progress.next_evaluation = progress.samples + recipe.evaluation_samples
                 trainer.evaluate(diary)
                 mark = time.monotonic()
-            if time.monotonic() - saved > recipe.checkpoint_seconds:
+            if progress.seconds - saved > recipe.checkpoint_seconds:
                 trainer.save()
-                trainer.export("checkpoint")
-                saved = mark = time.monotonic()
+                trainer.export(LAST)
+                saved, mark = progress.seconds, time.monotonic()
     return False
 
 

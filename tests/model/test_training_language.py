@@ -1,20 +1,27 @@
 """Training with words: every action head learns, words are learnt, weights start from other checkpoints."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from tokenizers import Tokenizer
 
 from linkvla.model.checkpoint_folder import load_checkpoint
+from linkvla.model.configuration_linkvla import nano_config
 from linkvla.model.data.recording import RecordingWriter
 from linkvla.model.data.sample import Annotations, Dream, DreamMode, Question
 from linkvla.model.interface.errors import CheckpointError, ConfigurationError
-from linkvla.model.modeling_linkvla import IGNORED
+from linkvla.model.modeling_linkvla import IGNORED, LinkVLAForDriving
+from linkvla.model.processing_linkvla import LinkVLAProcessor
+from linkvla.model.tokenizer.vocabulary import train_text_tokenizer
 from linkvla.model.training import command
 from linkvla.model.training.ablation import ABLATIONS, preset_values
 from linkvla.model.training.batches import make_batch
 from linkvla.model.training.engine import TOTAL, ThreadShards
+from linkvla.model.training.export import export
+from linkvla.model.training.merge import merge
 from linkvla.model.training.mixture import DataSource, Mixture
 from linkvla.model.training.objectives.action import action_loss
 from linkvla.model.training.objectives.objective import Objective
@@ -171,6 +178,46 @@ def test_all_rows_can_start_with_the_same_eyes(annotated, tmp_path, tiny_archite
         train(wider, [annotated], tmp_path / "c", init_vision=first, show=False)
     with pytest.raises(ConfigurationError, match="not both"):
         train(recipe, [annotated], tmp_path / "d", init=first, init_vision=first, show=False)
+
+
+def test_a_vocabulary_grows_and_keeps_what_it_knew(annotated, tmp_path, tiny_architecture):
+    torch.manual_seed(0)
+    values = json.loads(train_text_tokenizer(400).to_str())
+    words = values["model"]["vocab"]
+    words["Ġlight"], words["Ġroad"] = words["Ġroad"], words["Ġlight"]  # its words need not be in today's order
+    small = Tokenizer.from_str(json.dumps(values))
+    config = nano_config(small.get_vocab_size(), **tiny_architecture)
+    old = LinkVLAForDriving(config)
+    old.reset_for_scratch()
+    first = export(old, LinkVLAProcessor(config, small), tmp_path / "small")
+    recipe = Recipe(total_samples=9, batch_size=9, learning_rate=1e-9, new_tokenizer=True, **CALM)
+    new, processor = load_checkpoint(train(recipe, [annotated], tmp_path / "run", init=first, show=False).checkpoint)
+    old, _ = load_checkpoint(first)
+    assert new.config.text_tokens == train_text_tokenizer().get_vocab_size() > small.get_vocab_size()
+    theirs, ours = small.get_vocab(), processor.tokenizer.get_vocab()
+    shared = [token for token in theirs if token in ours]
+    assert any(theirs[token] != ours[token] for token in shared)
+    rows = new.tables().text_in[[ours[token] for token in shared]]
+    torch.testing.assert_close(rows, old.tables().text_in[[theirs[token] for token in shared]], atol=1e-3, rtol=1e-2)
+    torch.testing.assert_close(new.tables().special_in, old.tables().special_in, atol=1e-2, rtol=1e-2)
+
+
+def test_an_adapters_run_leaves_the_adapter_and_goes_on(annotated, tmp_path, tiny_architecture):
+    still = {"total_samples": 9, "batch_size": 9, "learning_rate": 1e-3}
+    base = train(recipe_for("c2f", tiny_architecture, **still), [annotated], tmp_path / "a", show=False).checkpoint
+    recipe = Recipe(**{**CALM, **still, "total_samples": 27}, lora_rank=2, lora_dropout=0.0)
+
+    def stop(report):
+        raise KeyboardInterrupt
+
+    train(recipe, [annotated], tmp_path / "b", init=base, show=False, on_step=stop)
+    result = train(recipe, [annotated], tmp_path / "b", True, show=False)
+    assert result.samples == 27
+    report = merge(tmp_path / "b" / "adapter", tmp_path / "merged")
+    merged, trained, before = (load_checkpoint(path)[0] for path in (report.checkpoint, result.checkpoint, base))
+    word = "model.language_model.embed_tokens.weight"
+    torch.testing.assert_close(merged.state_dict()[word], trained.state_dict()[word])
+    assert not torch.equal(trained.tables().special_in, before.tables().special_in)
 
 
 def test_regression_cannot_describe_actions(tiny, annotated, tmp_path, tiny_architecture):
