@@ -23,6 +23,7 @@ from linkvla.launch.sim.world.town import LightState
 
 _BEHIND, _AHEAD, _MIN_AHEAD = 62.0, 100.0, 72.0  # m of route around the ego
 _HARDEST = 6.0  # m/s^2; a speed from which nobody could stop is lowered
+_MULTI_LANE_SHARE = 0.15  # of the situations where there are such roads, for lane changes to be asked for
 _EGO_CLEARANCE = 8.0  # m between a bystander and the ego
 _ROADSIDE = (5.0, 35.0)  # m ahead of the ego, where parked cars and props stand
 _KERB_GAP = (0.2, 1.4)  # m between the lane and what stands beside it
@@ -65,6 +66,8 @@ class Sampler:
     def _start(self) -> tuple[carla.Waypoint, bool]:
         """A place to be, and whether cars wait there."""
         rng = self.rng
+        if self.stage.multi_lane and rng.random() < _MULTI_LANE_SHARE:
+            return rng.choice(self.stage.multi_lane), False
         if rng.random() < self._line_share:
             waits = rng.random() < 0.5
             behind = self._stop_line().previous(EGO_HALF_LENGTH + rng.uniform(0.3, 4.0 if waits else 35.0))

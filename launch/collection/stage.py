@@ -62,6 +62,7 @@ class Stage:
     renderer: CameraRenderer
     waypoints: tuple[carla.Waypoint, ...]  # driving lanes, about 2 m apart
     lane_xyzyaw: np.ndarray  # (len(waypoints), 4) float64: x, y, z in metres, yaw in radians
+    multi_lane: tuple[carla.Waypoint, ...]  # outside junctions, with a lane beside them that one may change to
     entries: tuple[carla.Waypoint, ...]  # last waypoints before a junction
     light_stops: tuple[carla.Waypoint, ...]  # at the stop lines of lights
     sign_stops: tuple[carla.Waypoint, ...]  # at those of stop signs
@@ -85,6 +86,7 @@ class Stage:
             renderer=CameraRenderer(TownScene.build(town, seed)),
             waypoints=waypoints,
             lane_xyzyaw=table,
+            multi_lane=tuple(w for w in waypoints if not w.is_junction and w.lane_change != carla.LaneChange.NONE),
             entries=entries,
             light_stops=_waypoints(town, town.traffic_lights),
             sign_stops=_waypoints(town, tuple(sign for sign in town.stop_signs if sign.kind == "stop")),
