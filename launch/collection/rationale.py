@@ -32,6 +32,8 @@ _LIGHT_WITHIN = 30.0  # m; farther lights are not spoken of
 _BEND = math.radians(12)  # of heading within the next 20 m of road
 _BEND_SPAN = 20.0  # m
 _WALKER_WITHIN = (18.0, 7.0)  # m ahead and aside, for a note
+_FOG = 18.0  # percent; less hardly shows
+_WET = 15.0  # percent
 _ACROSS = 0.6  # rad from the lane's direction: stands across it
 
 _TURNS = {
@@ -222,7 +224,7 @@ def facts(situation: Situation, sight: Sight, why: Rationale, lanes: Lanes) -> F
         lane=lanes.lane,
         may_change_left=lanes.may_change_left,
         may_change_right=lanes.may_change_right,
-        wet=situation.weather.wetness > 15.0 or situation.weather.precipitation_deposits > 15.0,
+        wet=max(situation.weather.wetness, situation.weather.precipitation_deposits) > _WET,
         sky=sky(situation.weather),
     )
 
@@ -240,6 +242,6 @@ def _own_light(situation: Situation, sight: Sight) -> tuple[str, float, bool]:
 
 def sky(weather: Weather) -> str:
     """One word."""
-    if weather.fog_density > 12.0:
+    if weather.fog_density > _FOG:
         return "foggy"
     return "clear" if weather.cloudiness < 30.0 else "cloudy" if weather.cloudiness < 70.0 else "overcast"

@@ -173,7 +173,7 @@ def _templates(order: Order, rng: random.Random) -> tuple[str, ...]:
         return _ACROSS[order.lane_kind]
     if order.lanes > 1:
         return CHANGE_LANES
-    return CHANGE_LANE_AT if order.start is not None and rng.random() < 0.2 else CHANGE_LANE
+    return CHANGE_LANE_AT if (order.start or 0.0) >= 1.0 and rng.random() < 0.2 else CHANGE_LANE
 
 
 def _values(order: Order) -> dict[str, str]:

@@ -34,12 +34,17 @@ class Facts:
     junction_distance: float | None = None  # m; 0 inside, None: none near
     direction: RouteIntent = RouteIntent.FOLLOW  # where the route goes at that junction
     bend: str = ""  # "left" or "right", where the road bends
-    lanes: int = 1  # in our direction
+    lanes: int = 1  # in our direction; not asked about inside junctions, nor what follows
     lane: int = 1  # ours, from the left, 1..lanes
     may_change_left: bool = False
     may_change_right: bool = False
     wet: bool = False
     sky: str = "clear"  # clear, cloudy, overcast, foggy
+
+    @property
+    def in_junction(self) -> bool:
+        """Whether the ego is in a junction."""
+        return self.junction_distance == 0.0
 
 
 @dataclass(frozen=True)
@@ -126,7 +131,7 @@ def _lead_distance(facts: Facts, _) -> _Asked | None:
 def _lead_brakes(facts: Facts, _) -> _Asked | None:
     if facts.lead is None:
         return None
-    asked = ("Are the brake lights of the vehicle ahead on?", "Is the vehicle ahead braking?")
+    asked = ("Are the brake lights of the vehicle ahead on?", "Does the vehicle ahead show brake lights?")
     if facts.lead_brakes:
         return _Asked(asked, ("Yes, they are on.", "Yes, its brake lights are lit."))
     return _Asked(asked, ("No, they are off.", "No brake lights are lit."))
@@ -135,8 +140,8 @@ def _lead_brakes(facts: Facts, _) -> _Asked | None:
 def _pedestrian(facts: Facts, _) -> _Asked:
     asked = ("Is there a pedestrian?", "Do you see a pedestrian?", "Where is the nearest pedestrian?")
     if not facts.walkers:
-        return _Asked(asked, ("No, there is none.", "I see no pedestrian."), negative=True)
-    return _Asked(asked, (f"Yes, {facts.walkers[0].where}.", f"There is one {facts.walkers[0].where}."))
+        return _Asked(asked, ("There is none.", "I see no pedestrian."), negative=True)
+    return _Asked(asked, (f"There is one {facts.walkers[0].where}.", f"A pedestrian is {facts.walkers[0].where}."))
 
 
 def _pedestrian_in_way(facts: Facts, _) -> _Asked | None:
@@ -152,7 +157,7 @@ def _junction(facts: Facts, _) -> _Asked:
     asked = ("Is there a junction ahead?", "How far is the next junction?")
     if facts.junction_distance is None:
         return _Asked(asked, ("No junction is near.",), negative=True)
-    if facts.junction_distance <= 0:
+    if facts.in_junction:
         return _Asked(asked, ("We are in one.", "We are in a junction."))
     away = spoken_distance(facts.junction_distance)
     return _Asked(asked, (f"There is one {away} ahead.", f"The junction is {away} away."))
@@ -230,12 +235,12 @@ _SPEED_ANSWERS = {
 
 
 def _speed_choice(facts: Facts, _) -> _Asked:
-    asked = ("Should we go faster or slower?", "Is our speed right?", "Is a change of speed needed?")
+    asked = ("Should we go faster or slower?", "Faster or slower now?")
     return _Asked(asked, _SPEED_ANSWERS[facts.rationale.speed])
 
 
 def _must_stop(facts: Facts, _) -> _Asked:
-    asked = ("Must we stop?", "Does anything make us stop?")
+    asked = ("Must we stop now?", "Do we have to stop now?")
     held = facts.rationale.speed in (SpeedIntent.STOP, SpeedIntent.REMAIN_STOPPED)
     return _Asked(asked, ("Yes, we must.", "Yes.") if held else ("No, we can drive.", "No."))
 
@@ -251,13 +256,15 @@ def _obstacle(facts: Facts, _) -> _Asked:
     return _Asked(asked, ("Our lane is free.", "Nothing blocks our lane."), negative=True)
 
 
-def _lanes(facts: Facts, _) -> _Asked:
+def _lanes(facts: Facts, _) -> _Asked | None:
+    if facts.in_junction:
+        return None
     asked = ("How many lanes go our way?", "How many lanes are there in our direction?")
     return _Asked(asked, ("One.", "Only one.") if facts.lanes == 1 else (f"{facts.lanes}.", f"{facts.lanes} lanes."))
 
 
 def _lane_position(facts: Facts, _) -> _Asked | None:
-    if facts.lanes < 2:
+    if facts.lanes < 2 or facts.in_junction:
         return None
     place = "left" if facts.lane == 1 else "right" if facts.lane == facts.lanes else "middle"
     return _Asked(
@@ -265,7 +272,9 @@ def _lane_position(facts: Facts, _) -> _Asked | None:
     )
 
 
-def _lane_change(facts: Facts, rng: random.Random) -> _Asked:
+def _lane_change(facts: Facts, rng: random.Random) -> _Asked | None:
+    if facts.in_junction:
+        return None
     side = rng.choice(("left", "right"))
     allowed = facts.may_change_left if side == "left" else facts.may_change_right
     asked = (f"May we change to the {side} lane?", f"Is a lane change to the {side} allowed?")
