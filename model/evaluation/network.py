@@ -19,6 +19,17 @@ from linkvla.model.processing_linkvla import LinkVLAProcessor, Query
 from linkvla.model.prompts import Turn
 
 
+def query_of(sample: Sample) -> Query:
+    """What the prompt says about a sample."""
+    return Query(
+        speed=sample.speed,
+        target_points_in_ego=sample.target_points_in_ego,
+        command=sample.command,
+        next_command=sample.next_command,
+        distance_to_command=sample.distance_to_command,
+    )
+
+
 class Driver(Protocol):
     """Something that plans."""
 
@@ -65,15 +76,7 @@ class Network:
 
     def navigation(self, sample: Sample) -> str:
         """In the checkpoint's own style."""
-        return self.processor.navigation(
-            Query(
-                speed=sample.speed,
-                target_points_in_ego=sample.target_points_in_ego,
-                command=sample.command,
-                next_command=sample.next_command,
-                distance_to_command=sample.distance_to_command,
-            )
-        )
+        return self.processor.navigation(query_of(sample))
 
     @torch.inference_mode()
     def plan(self, samples: Sequence[Sample], turns: Sequence[Turn]) -> np.ndarray:

@@ -11,11 +11,12 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from linkvla.model.data.sample import Sample, SampleSource
+from linkvla.model.data.sample import SampleSource
 from linkvla.model.decoding import decode
+from linkvla.model.evaluation.network import query_of
 from linkvla.model.evaluation.open_loop import scores
 from linkvla.model.modeling_linkvla import LinkVLAForDriving
-from linkvla.model.processing_linkvla import LinkVLAProcessor, Query
+from linkvla.model.processing_linkvla import LinkVLAProcessor
 from linkvla.model.training.batches import collate
 from linkvla.model.training.engine import TOTAL
 from linkvla.model.training.objectives.objective import Objective
@@ -47,17 +48,6 @@ def predict(
         with torch.autocast(model.device.type, torch.bfloat16, enabled=bfloat16):
             results.append(decode(model, batch.to(model.device), mode).points.float().cpu())
     return torch.cat(results).numpy()
-
-
-def query_of(sample: Sample) -> Query:
-    """What the prompt says about a sample."""
-    return Query(
-        speed=sample.speed,
-        target_points_in_ego=sample.target_points_in_ego,
-        command=sample.command,
-        next_command=sample.next_command,
-        distance_to_command=sample.distance_to_command,
-    )
 
 
 def held_out_rows(source: SampleSource, limit: int) -> np.ndarray:

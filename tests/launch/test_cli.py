@@ -18,7 +18,7 @@ from linkvla.launch.cli import app, main
 from linkvla.launch.sim.errors import SimError, TownError
 from linkvla.model.interface.errors import CheckpointError, LinkVLAError, RouteError
 
-COMMANDS = ("drive", "sim", "evaluate", "collect", "train", "merge", "doctor")
+COMMANDS = ("drive", "sim", "evaluate", "collect", "train", "merge", "doctor", "dream", "language", "openloop")
 LINKVLA = Path(sys.executable).with_name("linkvla")
 
 
@@ -90,6 +90,8 @@ BAD_INPUT = {
     "server in an unknown town": (["sim", "--town", "Nowhereville", "--port", "29990"], "Nowhereville"),
     "evaluation of a bad file": (["evaluate", "--agent", "expert", "--routes", "bad.xml"], "bad.xml"),
     "merge without an adapter": (["merge", "full", "merged"], "adapter"),
+    "scoring of an unknown checkpoint": (["dream", "--checkpoint", "no-such-checkpoint"], "no-such-checkpoint"),
+    "scoring without recordings": (["openloop", "--data", "nothing"], "nothing"),
     "training without data": (["train", "--data", "nothing", "--seconds", "1", "--out", "run"], "nothing"),
 }
 
