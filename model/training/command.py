@@ -1,4 +1,4 @@
-"""``python -m linkvla.model.training.trainer``: the trainer with plain arguments."""
+"""``python -m linkvla.model.training.command``: the trainer with plain arguments, for ``accelerate launch -m`` too."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _UNSETTABLE = {"total_samples", "total_seconds", "threads"}  # have options of t
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m linkvla.model.training.trainer", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m linkvla.model.training.command", description=__doc__)
     parser.add_argument("--data", nargs="+", required=True, metavar="FOLDER[=SHARE]", help="recordings to learn from")
     parser.add_argument("--held-out", nargs="*", default=[], metavar="FOLDER", help="recordings to score on")
     parser.add_argument("--out", required=True, help="output folder")
@@ -83,3 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
