@@ -18,6 +18,7 @@ import copy
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import astuple, replace
+from datetime import timedelta
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,18 +41,34 @@ if TYPE_CHECKING:
     from linkvla.model.training.recipe import Recipe
 
 
+_PATIENCE = timedelta(hours=1)
+"""How long processes wait while the first one evaluates or writes."""
+
+
 def make_accelerator(recipe: Recipe) -> Accelerator:
     """Devices and processes as ``accelerate launch`` set them up. Raises ConfigurationError without accelerate."""
     if find_spec("accelerate") is None:
         raise ConfigurationError(
             f"the engine {recipe.engine!r} needs accelerate, which is not installed; run `pip install 'linkvla[train]'`"
         )
-    from accelerate import Accelerator, DistributedDataParallelKwargs  # late: the import takes seconds
+    from accelerate import Accelerator, DistributedDataParallelKwargs, InitProcessGroupKwargs  # late: takes seconds
 
     # Not every batch uses every parameter; buffers are constants.
     parallel = DistributedDataParallelKwargs(find_unused_parameters=True, broadcast_buffers=False)
-    # Precision is the recipe's matter, not that of the user's settings of accelerate.
-    return Accelerator(mixed_precision="no", kwargs_handlers=[parallel])
+    patience = InitProcessGroupKwargs(timeout=_PATIENCE)
+    # Precision and sharding are the recipe's matter, not that of the user's settings of accelerate.
+    accelerator = Accelerator(mixed_precision="no", kwargs_handlers=[parallel, patience])
+    refuse_foreign(accelerator.distributed_type.value)
+    return accelerator
+
+
+def refuse_foreign(distribution: str) -> None:
+    """Raise ConfigurationError when accelerate is set up to cut or wrap the network in its own way."""
+    if distribution in ("FSDP", "DEEPSPEED", "MEGATRON_LM"):
+        raise ConfigurationError(
+            f"accelerate is set up for {distribution}; launch without it (`accelerate launch --multi_gpu`) and let the "
+            "recipe choose: engine=ddp or engine=fsdp"
+        )
 
 
 class AcceleratedEngine:

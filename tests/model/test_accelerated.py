@@ -12,6 +12,8 @@ import torch
 from safetensors.torch import load_file
 
 from linkvla.model.interface.errors import CheckpointError, ConfigurationError
+from linkvla.model.training import accelerated
+from linkvla.model.training.accelerated import refuse_foreign
 from linkvla.model.training.state import Progress, load_state, save_state
 
 HERE = Path(__file__).parent
@@ -115,3 +117,15 @@ def test_a_state_that_cannot_be_written_says_so(tmp_path):
 def test_more_pieces_than_samples_are_refused():
     with pytest.raises(ConfigurationError, match="pieces of nothing"):
         Run("ddp", accumulation=4)
+
+
+def test_accelerates_own_sharding_is_refused():
+    with pytest.raises(ConfigurationError, match="engine=fsdp"):
+        refuse_foreign("FSDP")
+    refuse_foreign("MULTI_GPU")
+
+
+def test_without_accelerate_the_message_says_what_to_do(monkeypatch):
+    monkeypatch.setattr(accelerated, "find_spec", lambda name: None)
+    with pytest.raises(ConfigurationError, match=r"linkvla\[train\]"):
+        Run("ddp")

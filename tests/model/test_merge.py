@@ -13,6 +13,8 @@ from linkvla.model.training.adapter import DESCRIPTION, TENSORS, Description, lo
 from linkvla.model.training.export import export
 from linkvla.model.training.lora import LoraSettings, apply_lora, trained_tensors
 from linkvla.model.training.merge import merge, probe
+from linkvla.model.training.recipe import paper_recipe
+from linkvla.model.training.trainer import train
 
 SETTINGS = LoraSettings(rank=4, alpha=8, train_vision=False)
 
@@ -99,6 +101,34 @@ def test_the_base_must_be_the_very_one(adapter, tmp_path):
     with pytest.raises(CheckpointError, match="no checkpoint"):
         merge(folder, tmp_path / "merged")
     assert merge(folder, tmp_path / "merged", base=moved).checkpoint.is_dir()
+
+
+def test_a_run_of_the_papers_recipe_is_interrupted_resumed_and_merged(untied, record_folder, tmp_path):
+    base = export(*untied, tmp_path / "base")
+    grid = {"architecture": {"action_head": "coarse_to_fine", "decode": "hard"}}
+    recipe = paper_recipe(total_samples=16, batch_size=4, lora_rank=4, learning_rate=1e-2, readers=1, **grid)
+    losses = {"whole": [], "broken": []}
+
+    def stop_after_two(report):
+        losses["broken"].append(report.figures)
+        if report.step == 2:
+            raise KeyboardInterrupt
+
+    data, out = [record_folder(8)], tmp_path / "broken"
+    note = lambda report: losses["whole"].append(report.figures)  # noqa: E731
+    train(recipe, data, tmp_path / "whole", init=base, show=False, on_step=note)
+    assert train(recipe, data, out, init=base, show=False, on_step=stop_after_two).interrupted
+    assert not train(recipe, data, out, True, show=False, on_step=stop_after_two).interrupted
+    assert losses["broken"] == losses["whole"]
+    report = merge(out, tmp_path / "merged")
+    merged, exported, start = (load_checkpoint(f)[0] for f in (report.checkpoint, out / "checkpoint", base))
+    for name, tensor in merged.state_dict().items():
+        torch.testing.assert_close(tensor, exported.state_dict()[name], atol=2e-2, rtol=2e-2)
+    rows = slice(merged.vocabulary.action_base, merged.vocabulary.action_base + merged.vocabulary.special_tokens)
+    for table in ("get_input_embeddings", "get_output_embeddings"):
+        before, after = (getattr(model, table)().weight for model in (start, merged))
+        assert not torch.equal(before[rows], after[rows])
+        assert torch.equal(before[: rows.start], after[: rows.start])
 
 
 def test_descriptions_are_checked(adapter, tmp_path):
