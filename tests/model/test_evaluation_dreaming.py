@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from linkvla.model import prompts
@@ -69,6 +69,7 @@ class Obedient:
 MANY = sample(*(dream(mode, 4.0, ("a", "b", "c")) for mode in DreamMode))
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.integers(1, 30), st.integers(1, 9), st.integers(0, 5))
 def test_a_choice_depends_on_seed_and_frame_alone(limit, batch, seed):
     source = Listed([MANY] * 30)

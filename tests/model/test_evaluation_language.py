@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from linkvla.model.evaluation import language
@@ -24,6 +24,7 @@ SENTENCES = st.lists(
 )  # fmt: skip
 
 
+@settings(max_examples=60, deadline=None)
 @given(SENTENCES)
 def test_equal_texts_score_a_hundred(texts):
     scores = score_texts(texts, texts)
@@ -31,6 +32,7 @@ def test_equal_texts_score_a_hundred(texts):
         assert value == pytest.approx(100.0)
 
 
+@settings(max_examples=60, deadline=None)
 @given(SENTENCES)
 def test_texts_without_a_common_word_score_nothing(texts):
     other = ["xyzzy " * 6] * len(texts)

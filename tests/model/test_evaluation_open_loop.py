@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from linkvla.model.data.recording import Recording, Tag
@@ -46,6 +46,7 @@ def test_one_who_never_moves_stops_well_and_starts_badly():
     assert found["start"] == 0.0 and found["false_stop"] == 1.0
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.floats(0.0, 15.0), st.floats(-10.0, 10.0))
 def test_cells_keep_labels_within_five_percent(speed, end_y):
     label = plan(speed, end_y)[None]

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from linkvla.model.data.sample import Dream, DreamMode
@@ -44,12 +44,14 @@ def test_measures_of_a_constant_acceleration():
     assert end_speed(plan) == pytest.approx(4.0 + 2.0 * 2.25)
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.floats(0.5, 15.0), st.floats(-3.0, 3.0))
 def test_the_slope_is_the_acceleration_whatever_the_speed(speed, acceleration):
     if speed + 2.5 * acceleration > 0:
         assert speed_slope(drive(speed, acceleration)) == pytest.approx(acceleration, abs=1e-9)
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.floats(0.1, 20.0))
 def test_a_constant_speed_is_neither_faster_nor_slower(speed):
     plan = drive(speed)
@@ -73,6 +75,7 @@ def test_stop_looks_at_the_slowest_moment():
     assert rules.stops(np.zeros((10, 2)))
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.floats(1.0, 15.0), st.floats(0.0, 2.0))
 def test_target_speed_allows_twenty_percent(speed, share):
     inside = 0.8 <= share <= 1.2
@@ -115,6 +118,7 @@ def test_a_lane_change_ends_nearer_to_the_dream():
     assert not verdict(DreamMode.LANE_CHANGE, STRAIGHT, drive(5.0), **told).success
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.floats(-4, 4).filter(lambda y: abs(y) > 0.1), st.floats(-5, 5))
 def test_the_dream_itself_always_changes_lane_and_the_mirror_image_agrees(offset, other):
     assert rules.changes_lane(aside(offset), aside(offset), STRAIGHT)
@@ -139,6 +143,7 @@ def test_an_object_on_the_route_is_a_matter_of_the_speed_and_the_released_code_f
     assert not far.success and not far.released
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.floats(0.3, 3.0), st.floats(-0.04, 0.04))
 def test_resampling_forgets_how_densely_a_path_is_drawn(spacing, curvature):
     arc = np.arange(0.0, 30.0, spacing)
@@ -156,6 +161,7 @@ def test_resampled_points_are_a_metre_apart_and_short_paths_repeat_their_end():
     assert resampled(np.zeros((20, 2))) == pytest.approx(np.zeros((20, 2)))
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.integers(0, 2**16), st.sampled_from(list(DreamMode)))
 def test_the_dream_follows_itself_where_the_rule_compares_with_the_dream(seed, mode):
     if mode in (DreamMode.FASTER, DreamMode.SLOWER, DreamMode.STOP):
