@@ -96,7 +96,7 @@ def test_understanding_learns_words_only(tiny, annotated):
         assert said.strip() in (*REMARKS, "Stop.")
         cells = tokens[(tokens >= model.vocabulary.action_base) & (tokens < model.vocabulary.path_goal)]
         assert len(cells) == 30 and not bool((row[tokens >= model.vocabulary.action_base] != IGNORED).any())
-    loss, hidden = understanding_loss(model, part, batch.counts.described)
+    loss, hidden = understanding_loss(model, model.tables(), part, batch.counts.described)
     hidden.prefix.retain_grad()
     loss.backward()
     touched = hidden.prefix.grad.abs().sum(-1) > 0

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from linkvla.model.interface.errors import ConfigurationError
-from linkvla.model.modeling_linkvla import Hidden, LinkVLAForDriving
+from linkvla.model.modeling_linkvla import Hidden, LinkVLAForDriving, Tables
 from linkvla.model.training.auxiliary import AuxiliaryHead
 from linkvla.model.training.batches import Counts, Part, TrainingBatch
 from linkvla.model.training.engine import TOTAL
@@ -47,16 +47,18 @@ class Objective(nn.Module):
         recipe, counts = self.recipe, batch.counts
         figures: dict[str, torch.Tensor] = {}
         total = torch.zeros((), device=batch.device)
+        tables: Tables | None = None
         if batch.generation is not None:
             part = batch.generation
             run = self._losses(self.model, part, counts.generated, recipe)
             figures.update(run.figures)
-            figures["text"] = text_loss(run.tables, run.hidden.prefix, part.driving.labels, counts.words)
+            tables = run.tables
+            figures["text"] = text_loss(tables, run.hidden.prefix, part.driving.labels, counts.words)
             total = total + run.total + recipe.text_weight * figures["text"]
             total = total + self._auxiliary(run.hidden, part, counts, figures)
         if batch.understanding is not None:
-            part = batch.understanding
-            figures["understanding"], hidden = understanding_loss(self.model, part, counts.described)
+            part, tables = batch.understanding, tables or self.model.tables()
+            figures["understanding"], hidden = understanding_loss(self.model, tables, part, counts.described)
             total = total + recipe.understanding_weight * figures["understanding"]
             total = total + self._auxiliary(hidden, part, counts, figures)
         return {TOTAL: total, **figures}
