@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from linkvla.launch.scoring.settings import ScoreSettings
+from linkvla.model.configuration_linkvla import LinkVLAConfig
 from linkvla.model.data.source import open_sources
 from linkvla.model.evaluation.frames import Frame, Frames
 from linkvla.model.interface.errors import DataError
@@ -39,9 +40,9 @@ def data_folder(settings: ScoreSettings, console: Console) -> Path:
     return folder
 
 
-def open_frames(folder: Path, view_shape: tuple[int, int], limit: int) -> Frames:
+def open_frames(folder: Path, config: LinkVLAConfig, limit: int) -> Frames:
     """At most ``limit`` frames of a folder. Raises DataError when there are none or the network sees other views."""
-    return Frames(open_sources(folder, view_shape), limit)
+    return Frames(open_sources(folder, config.view_shape, config.interpolation), limit)
 
 
 def data_digest(folder: Path) -> dict[str, str]:

@@ -48,7 +48,7 @@ class Scoring:
         for contender in contenders:
             for name in contender.checkpoints:
                 network = Network.open(name, settings.device)
-                frames = open_frames(self.data, network.processor.config.view_shape, settings.frames)
+                frames = open_frames(self.data, network.processor.config, settings.frames)
                 self.frames = len(frames)
                 with Watch(self.console, frames, settings.batch) as watch:
                     found.setdefault(contender, []).append(score(network, watch, name))

@@ -50,7 +50,7 @@ def build(
     if resume:
         config = read_config(out)
         processor = LinkVLAProcessor.from_folder(out, config)
-        model, mixture = LinkVLAForDriving(config), Mixture(data, config.view_shape)
+        model, mixture = LinkVLAForDriving(config), Mixture(data, config.view_shape, config.interpolation)
         _own_tables(model, recipe, start=False)
         return model.train(), processor, mixture
     if init is None:
@@ -93,7 +93,7 @@ def _shape(tensors: Mapping[str, torch.Tensor], name: str) -> tuple[int, ...] | 
 
 
 def _camera_from_data(config: LinkVLAConfig, data: Sequence[DataSource]) -> Mixture:
-    mixture = Mixture(data, config.view_shape)
+    mixture = Mixture(data, config.view_shape, config.interpolation)
     config.camera = mixture.camera.as_dict()
     return mixture
 

@@ -138,7 +138,7 @@ def train(
     sources = {
         f"{Path(folder).name}/{n}" if len(parts) > 1 else Path(folder).name: source
         for folder in held_out
-        for parts in [open_sources(folder, model.config.view_shape)]
+        for parts in [open_sources(folder, model.config.view_shape, model.config.interpolation)]
         for n, source in enumerate(parts)
     }
     adapter = None
