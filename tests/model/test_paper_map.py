@@ -26,7 +26,9 @@ def rows() -> list[tuple[str, list[str]]]:
 
 
 def mapped() -> list[tuple[str, list[str]]]:
-    sections = ("Equations", "Hyper-parameters", "Tables", "Where the paper is silent")
+    sections = (
+        "Equations", "Hyper-parameters", "Tables", "Where the paper is silent", "SimLingo, on which the paper builds",
+    )  # fmt: skip
     return [row for row in rows() if row[0] in sections]
 
 
