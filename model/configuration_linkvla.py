@@ -27,6 +27,8 @@ TARGET_POINT_ENCODERS = ("metres", "warped")
 FORMAT_VERSION = 2
 """Of checkpoint folders. Version 1 had no number and left nano settings to defaults, see ``checkpoint_folder``."""
 
+REFINEMENTS = ("bidirectional", "causal")
+
 ACTION_HEADS = ("coarse_to_fine", "autoregressive", "regression")
 
 
@@ -37,6 +39,8 @@ class LinkVLAConfig(InternVLConfig):
       tokenizer by name (``vocabulary.special_token_ids``).
     - ``action_head``: how actions are read, "coarse_to_fine" (section 3.3), "autoregressive" (its variant in table 2)
       or "regression" (SimLingo's queries, the baseline).
+    - ``refinement``: what the coarse tokens of pass 2 see of one another, "bidirectional" or "causal" (section 3.3 says
+      neither).
     - ``grid``: keyword arguments of ActionTokenizer, written out in full.
     - ``decode``: "hard" (cell centres, the paper) or "soft" (local expectation, below the size of a cell).
     - ``navigation``: what the driving prompt says, "target_point" (the paper's main rows), "command" (table 7), "both"
@@ -56,6 +60,7 @@ class LinkVLAConfig(InternVLConfig):
     padding_token_id: int = 0
     target_point_token_id: int = 6
     action_head: str = "coarse_to_fine"
+    refinement: str = "bidirectional"
     grid: dict[str, Any] | None = None
     camera: dict[str, Any] | None = None
     regression_path_hidden: list | tuple = (512, 256)
@@ -80,6 +85,7 @@ class LinkVLAConfig(InternVLConfig):
             "decode": DECODE_MODES,
             "navigation": NAVIGATION_STYLES,
             "action_head": ACTION_HEADS,
+            "refinement": REFINEMENTS,
             "target_point_encoder": TARGET_POINT_ENCODERS,
             "interpolation": INTERPOLATIONS,
         }

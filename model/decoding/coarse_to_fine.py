@@ -54,12 +54,18 @@ def _slot_inputs(model: LinkVLAForDriving, tables: Tables, end_points: torch.Ten
     return tables.embed_actions(cells) + model.slot_embedding
 
 
+def _open(model: LinkVLAForDriving) -> bool:
+    """Whether the coarse tokens see one another in both directions."""
+    return model.config.refinement == "bidirectional"
+
+
 def one_shot(model: LinkVLAForDriving, batch: DrivingBatch, end_points: torch.Tensor) -> Training:
     """Both passes in one forward, given the end points (B, 2, 2) in metres: how training runs."""
     tables = model.tables()
     goals = tables.goals(len(end_points))
     block = torch.cat([goals, _slot_inputs(model, tables, end_points)], dim=1)
-    return Training(tables, model.forward_block(batch, tables, block, causal=GOALS))
+    causal = GOALS if _open(model) else block.shape[1]
+    return Training(tables, model.forward_block(batch, tables, block, causal))
 
 
 def look_ahead(model: LinkVLAForDriving, prefix: Prefix) -> torch.Tensor:
@@ -71,7 +77,7 @@ def look_ahead(model: LinkVLAForDriving, prefix: Prefix) -> torch.Tensor:
 def refine(model: LinkVLAForDriving, prefix: Prefix, end_points: torch.Tensor) -> torch.Tensor:
     """Pass 2: logits (B, 30, cells) of all points, given end points (B, 2, 2) in metres."""
     append(prefix, _slot_inputs(model, prefix.tables, end_points))
-    return prefix.tables.score_actions(advance(model, prefix, open_block=True))
+    return prefix.tables.score_actions(advance(model, prefix, open_block=_open(model)))
 
 
 def decode(

@@ -22,7 +22,13 @@ from linkvla.model.training.mixture import DataSource, Mixture
 from linkvla.model.training.recipe import Recipe
 
 _EYES = ("model.vision_tower.", "model.multi_modal_projector.")
-_RESTATED = ("action_head", "decode", "navigation", "grid")  # of a checkpoint's configuration, what a recipe may change
+_RESTATED = (
+    "action_head",
+    "refinement",
+    "decode",
+    "navigation",
+    "grid",
+)  # of a checkpoint's configuration, what a recipe may change
 
 
 def build(

@@ -185,6 +185,7 @@ class ThreadShards:
     def close(self) -> None:
         """See ``Engine``."""
         self._pool.shutdown()
+        torch.set_flush_denormal(False)
 
 
 @contextmanager

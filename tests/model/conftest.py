@@ -28,7 +28,6 @@ def _one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
-    torch.set_flush_denormal(False)  # training sets it, and hypothesis refuses to work with it
 
 
 @pytest.fixture(scope="session")

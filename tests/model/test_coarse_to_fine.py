@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from linkvla.model.decoding import decode
+from linkvla.model.decoding import begin, coarse_to_fine, decode
 from linkvla.model.decoding.coarse_to_fine import coarse_line, one_shot
 from linkvla.model.processing_linkvla import Query
 
@@ -78,3 +78,18 @@ def test_hard_decoding_gives_cell_centres(tiny, samples):
     points = decode(model, processor.batch(*samples), mode="hard").points
     grid = model.action_tokenizer
     torch.testing.assert_close(grid.decode(grid.encode(points)), points)
+
+
+@torch.no_grad()
+def test_a_causal_refinement_looks_back_only_in_both_forms(tiny, samples):
+    model, processor = tiny
+    model.config.refinement = "causal"
+    batch = processor.batch(*samples)
+    ends = torch.tensor([[[19.0, 0.0], [10.0, 0.0]]]).expand(3, -1, -1)
+    moved = ends.clone()
+    moved[:, 1] = torch.tensor([20.0, 5.0])  # changes the last ten coarse tokens only
+    a, b = one_shot(model, batch, ends), one_shot(model, batch, moved)
+    assert torch.equal(a.fine[:, :20], b.fine[:, :20])
+    assert float((a.fine[:, 20:] - b.fine[:, 20:]).abs().max()) > 1e-4
+    cached = coarse_to_fine.decode(model, begin(model, batch), end_points=ends).fine_logits
+    torch.testing.assert_close(cached, a.tables.score_actions(a.fine), atol=1e-5, rtol=0)
