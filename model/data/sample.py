@@ -50,6 +50,7 @@ class Question:
     question: str
     answer: str
     kind: str = ""
+    accepted: tuple[str, ...] = ()  # other wordings of the answer that are as good
 
 
 @dataclass(frozen=True)
@@ -76,11 +77,15 @@ class Annotations:
             values = json.loads(text)
             return cls(
                 commentary=str(values["commentary"]),
-                questions=tuple(Question(**item) for item in values["questions"]),
+                questions=tuple(_question(item) for item in values["questions"]),
                 dreams=tuple(_dream(item) for item in values["dreams"]),
             )
         except (ValueError, KeyError, TypeError) as error:
             raise DataError(f"annotations cannot be read: {error!r}; record the data again") from None
+
+
+def _question(values: dict) -> Question:
+    return Question(**{**values, "accepted": tuple(values.get("accepted", ()))})
 
 
 def _dream(values: dict) -> Dream:

@@ -40,6 +40,7 @@ class Utterance:
     reference: str
     question: str = ""
     kind: str = ""  # of the question
+    accepted: tuple[str, ...] = ()  # wordings as good as the reference
     agreement: Agreement | None = None
 
 
@@ -86,7 +87,15 @@ def answer_questions(speaker: Speaker, batches: Iterable[Sequence[Frame]], seed:
             for sample, question in zip(samples, asked)
         ]
         utterances += [
-            Utterance(frame.source, frame.row, answer_text(text), question.answer, question.question, question.kind)
+            Utterance(
+                frame.source,
+                frame.row,
+                answer_text(text),
+                question.answer,
+                question.question,
+                question.kind,
+                question.accepted,
+            )
             for frame, question, text in zip(frames, asked, speaker.answer(samples, turns))
         ]
     return utterances
@@ -152,7 +161,9 @@ def answer_text(text: str) -> str:
 def score(utterances: Sequence[Utterance], spice: Spice | None = None, *, marker: bool = False) -> TextScores:
     """Scores of what was said against what should have been said; ``marker``: both ending with the marker."""
     ending = f" {prompts.ANSWER}" if marker else ""
-    return score_texts([u.said + ending for u in utterances], [u.reference + ending for u in utterances], spice)
+    said, references = [u.said + ending for u in utterances], [u.reference + ending for u in utterances]
+    accepted = [[wording + ending for wording in u.accepted] for u in utterances]
+    return score_texts(said, references, spice, accepted)
 
 
 def score_kinds(utterances: Sequence[Utterance]) -> dict[str, TextScores]:

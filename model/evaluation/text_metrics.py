@@ -47,15 +47,21 @@ def rouge_l(said: Sequence[str], references: Sequence[str]) -> float:
     return 100.0 * float(np.mean([scorer.score(b, a)["rougeL"].fmeasure for a, b in zip(said, references)]))
 
 
-def exact(said: Sequence[str], references: Sequence[str]) -> float:
-    """Share of texts that equal their reference, but for spaces around them, 0..100."""
-    return 100.0 * float(np.mean([a.strip() == b.strip() for a, b in zip(said, references)]))
+def exact(said: Sequence[str], accepted: Sequence[Sequence[str]]) -> float:
+    """Share of texts that equal one of their accepted wordings, but for spaces around them, 0..100."""
+    return 100.0 * float(np.mean([a.strip() in {b.strip() for b in those} for a, those in zip(said, accepted)]))
 
 
-def score_texts(said: Sequence[str], references: Sequence[str], spice: Spice | None = None) -> TextScores:
+def score_texts(
+    said: Sequence[str],
+    references: Sequence[str],
+    spice: Spice | None = None,
+    accepted: Sequence[Sequence[str]] | None = None,
+) -> TextScores:
     """All scores of some texts, each against its one reference.
 
-    ``spice``: None leaves that column empty and says so. Raises DataError when the lengths differ.
+    ``spice``: None leaves that column empty and says so. ``accepted``: wordings beside the reference that are exact
+    as well. Raises DataError when the lengths differ.
     """
     if len(said) != len(references):
         raise DataError(f"each text needs one reference, got {len(said)} texts and {len(references)} references")
@@ -66,8 +72,9 @@ def score_texts(said: Sequence[str], references: Sequence[str], spice: Spice | N
         value = (spice or Spice(None)).score(said, references)
     except SpiceUnavailableError as error:
         missing["spice"] = str(error)
+    wordings = [(reference, *others) for reference, others in zip(references, accepted or [()] * len(references))]
     orders = {f"bleu_{order}": bleu(said, references, order) for order in BLEU_ORDERS}
     return TextScores(
-        len(said), **orders, rouge_l=rouge_l(said, references), exact=exact(said, references), spice=value,
+        len(said), **orders, rouge_l=rouge_l(said, references), exact=exact(said, wordings), spice=value,
         missing=missing,
     )  # fmt: skip

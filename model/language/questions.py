@@ -63,7 +63,9 @@ def questions(facts: Facts, rng: random.Random) -> tuple[Question, ...]:
         asked = ask(facts, rng)
         if asked is None or (asked.negative and rng.random() >= NEGATIVES_KEPT):
             continue
-        out.append(Question(rng.choice(asked.questions), rng.choice(asked.answers), kind))
+        answer = rng.choice(asked.answers)
+        others = tuple(other for other in asked.answers if other != answer)
+        out.append(Question(rng.choice(asked.questions), answer, kind, others))
     return tuple(out)
 
 

@@ -47,7 +47,7 @@ def test_values_by_hand():
     assert rouge_l(said, reference) == pytest.approx(80.0)  # subsequence of 4 in 5 and 5
     # n-gram precisions 4/5, 2/4, 1/3, and none of two: smoothed to 1/2 of 1/2
     assert bleu(said, reference, 4) == pytest.approx(100 * (4 / 5 * 2 / 4 * 1 / 3 * 1 / 4) ** 0.25)
-    assert exact([" a ", "b"], ["a", "c"]) == 50.0
+    assert exact([" a ", "b", "d"], [("a",), ("c",), ("c", "d")]) == pytest.approx(200 / 3)
 
 
 def test_the_marker_flatters():
