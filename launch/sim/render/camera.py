@@ -13,6 +13,7 @@ from linkvla.launch.sim.render.scene import TownScene
 from linkvla.launch.sim.render.shading import shade, shade_sky
 from linkvla.launch.sim.render.snapshot import SceneSnapshot
 from linkvla.launch.sim.render.templates import TemplateBank
+from linkvla.launch.sim.render.things import Owners, ThingKind
 from linkvla.launch.sim.world.pose import Pose
 
 FAR = 200.0  # m of depth
@@ -47,6 +48,22 @@ class Frame:
     inverse_depth: np.ndarray  # (H, W) float32 1/m along the viewing axis; 0 = sky
 
 
+@dataclass(frozen=True)
+class Drawing:
+    """Which triangle every pixel shows: what all images are made from. Valid until its renderer draws again."""
+
+    camera: Camera
+    pose_in_world: Pose
+    snapshot: SceneSnapshot
+    air: Atmosphere
+    inverse_depth: np.ndarray  # (H, W) float32 1/m along the viewing axis; 0 = sky
+    triangle: np.ndarray  # (H, W) int32, row of the tables below; -1 = sky
+    material_of: np.ndarray  # (N,) uint8 Material
+    normal_of: np.ndarray  # (N, 3) float32, unit length, world
+    owner_of: np.ndarray  # (N,) int32, row of ``owners``
+    owners: Owners
+
+
 class CameraRenderer:
     """Draws a scene. It owns buffers: one per thread. The same inputs give the same bytes."""
 
@@ -61,6 +78,7 @@ class CameraRenderer:
         self._normal = mesh.normal
         self._material = mesh.material
         self._look = mesh.look
+        self._owner = mesh.thing
         self._lit = mesh.colour.copy()
         self._reserve(8_000)
 
@@ -69,14 +87,20 @@ class CameraRenderer:
         total = self._statics + dynamic
         if len(self._lit) >= total:
             return
-        for name in ("_normal", "_material", "_look", "_lit"):
+        for name in ("_normal", "_material", "_look", "_owner", "_lit"):
             old = getattr(self, name)
             new = np.zeros((total, *old.shape[1:]), old.dtype)
             new[: self._statics] = old[: self._statics]
             setattr(self, name, new)
 
     def render(self, snapshot: SceneSnapshot, camera: Camera, pose_in_world: Pose, rows: int | None = None) -> Frame:
-        """Draw one picture.
+        """Draw and shade one picture; arguments as those of ``draw``."""
+        drawing = self.draw(snapshot, camera, pose_in_world, rows)
+        rgb, material = self.shade(drawing)
+        return Frame(rgb, material, drawing.inverse_depth.copy())
+
+    def draw(self, snapshot: SceneSnapshot, camera: Camera, pose_in_world: Pose, rows: int | None = None) -> Drawing:
+        """Find what every pixel shows.
 
         Args:
             snapshot: actors, light states (one per Town.traffic_lights; fewer: the rest are dark) and weather.
@@ -87,22 +111,29 @@ class CameraRenderer:
         rows = camera.height if rows is None else max(1, min(rows, camera.height))
         air = self._relight(snapshot)
         inverse_depth, triangle = self._cleared(rows, camera.width)
-        to_world = pose_in_world.rotation_matrix().astype(np.float32)
+        to_world, eye, lens = _optics(camera, pose_in_world)
         to_camera = np.ascontiguousarray(to_world.T)
-        eye = pose_in_world.location().astype(np.float32)
-        lens = np.array([camera.focal_length, camera.width / 2.0, camera.height / 2.0], np.float32)
         mesh, bank = self._scene.mesh, self._bank
         spans = self._visible(to_camera, eye, lens)
         draw_cells(mesh.corners, spans, to_camera, eye, lens, np.float32(FAR), inverse_depth, triangle)
-        template, poses, paints = self._instances(snapshot)
+        template, poses, paints, owners = self._instances(snapshot)
         self._reserve(int(bank.size[template].sum()))
         draw_instances(
-            template, poses, paints, bank.spans, bank.radius, bank.corners, bank.colour, bank.normal, bank.paint,
-            to_camera, eye, lens, np.float32(FAR), air.light, self._statics, self._lit, self._material, self._look,
-            self._normal, bank.material, bank.look, inverse_depth, triangle,
+            template, poses, paints, owners, bank.spans, bank.radius, bank.corners, bank.colour, bank.normal,
+            bank.paint, to_camera, eye, lens, np.float32(FAR), air.light, self._statics, self._lit, self._material,
+            self._look, self._normal, self._owner, bank.material, bank.look, inverse_depth, triangle,
         )  # fmt: skip
-        rgb = np.empty((rows, camera.width, 3), np.uint8)
-        material = np.empty((rows, camera.width), np.uint8)
+        return Drawing(
+            camera, pose_in_world.copy(), snapshot, air, inverse_depth, triangle, self._material, self._normal,
+            self._owner, self._scene.things.owners(snapshot),
+        )  # fmt: skip
+
+    def shade(self, drawing: Drawing) -> tuple[np.ndarray, np.ndarray]:
+        """Picture (H, W, 3) uint8 RGB and classes (H, W) uint8 Material of this renderer's latest drawing."""
+        inverse_depth, triangle, air = drawing.inverse_depth, drawing.triangle, drawing.air
+        to_world, eye, lens = _optics(drawing.camera, drawing.pose_in_world)
+        rgb = np.empty((*triangle.shape, 3), np.uint8)
+        material = np.empty(triangle.shape, np.uint8)
         night = np.float32(air.night)
         shade(
             inverse_depth, triangle, self._lit, self._material, self._look, self._normal, to_world, eye, lens,
@@ -110,10 +141,10 @@ class CameraRenderer:
             material,
         )  # fmt: skip
         shade_sky(
-            triangle, to_world, lens, self._inverse_length(camera), cloud_dome(), air.sky, air.cloud, air.haze,
+            triangle, to_world, lens, self._inverse_length(drawing.camera), cloud_dome(), air.sky, air.cloud, air.haze,
             air.light[2], night, rgb, material,
         )  # fmt: skip
-        return Frame(rgb, material, inverse_depth.copy())
+        return rgb, material
 
     def _relight(self, snapshot: SceneSnapshot) -> Atmosphere:
         air = atmosphere(snapshot.weather)
@@ -149,9 +180,10 @@ class CameraRenderer:
         index = np.nonzero(seen)[0]
         return self._scene.spans[index[np.argsort(centre[index, 0], kind="stable")]]
 
-    def _instances(self, snapshot: SceneSnapshot) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Actors and lit lamps, as ``TemplateBank.instances``."""
-        template, poses, paints = self._bank.instances(snapshot.actors)
+    def _instances(self, snapshot: SceneSnapshot) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Actors and lit lamps, as ``TemplateBank.instances``, but with their rows in ``Owners``."""
+        template, poses, paints, actors = self._bank.instances(snapshot.actors)
+        things = self._scene.things
         states = np.asarray(snapshot.light_states, np.int64)[: len(self._scene.lamps)]
         lit = np.nonzero(states <= 2)[0]
         lamp_poses = np.zeros((len(lit), 6), np.float32)
@@ -161,4 +193,12 @@ class CameraRenderer:
             np.concatenate([template, states[lit]]),
             np.concatenate([poses, lamp_poses]),
             np.concatenate([paints, np.zeros((len(lit), 2, 3), np.float32)]),
+            np.concatenate([actors + len(things), things.rows(ThingKind.LIGHT)[lit]]),
         )
+
+
+def _optics(camera: Camera, pose_in_world: Pose) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(3, 3) camera axes and (3,) place in the world, and (focal length in px, centre column, centre row), float32."""
+    to_world = pose_in_world.rotation_matrix().astype(np.float32)
+    lens = np.array([camera.focal_length, camera.width / 2.0, camera.height / 2.0], np.float32)
+    return to_world, pose_in_world.location().astype(np.float32), lens

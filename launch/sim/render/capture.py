@@ -8,7 +8,7 @@ from zlib import crc32
 import numpy as np
 
 from linkvla.launch.sim.render.snapshot import RenderActor, SceneSnapshot
-from linkvla.launch.sim.world.actors import Actor, Prop, TrafficLight, Vehicle, Walker
+from linkvla.launch.sim.world.actors import Actor, Prop, TrafficLight, TrafficSign, Vehicle, Walker
 from linkvla.launch.sim.world.pose import Pose
 from linkvla.launch.sim.world.town import LightState
 
@@ -23,13 +23,19 @@ def capture(world: World) -> SceneSnapshot:
     """Copy the drawable state of a world: vehicles, walkers and props at their poses, lamp states, weather."""
     states = np.full(len(world.town.traffic_lights), LightState.OFF, np.uint8)
     actors = []
+    light_ids = [0] * len(states)
+    signs = {}
     for actor in world.actors.values():
         if isinstance(actor, TrafficLight):
             if 0 <= actor.site_index < len(states):
                 states[actor.site_index] = int(actor.state)
+                light_ids[actor.site_index] = actor.id
+        elif isinstance(actor, TrafficSign):
+            signs[actor.sign_id] = actor.id
         elif isinstance(actor, (Vehicle, Walker, Prop)) and actor.alive:
             actors.append(render_actor(actor))
-    return SceneSnapshot(tuple(actors), states, world.weather)
+    sign_ids = tuple(signs.get(site.sign_id, 0) for site in world.town.stop_signs)
+    return SceneSnapshot(tuple(actors), states, world.weather, tuple(light_ids), sign_ids)
 
 
 def render_actor(actor: Vehicle | Walker | Prop) -> RenderActor:
@@ -40,7 +46,8 @@ def render_actor(actor: Vehicle | Walker | Prop) -> RenderActor:
     )
     phase = actor.gait_phase if isinstance(actor, Walker) else 0.0
     seed = look_of(actor.type_id) if isinstance(actor, Vehicle) else actor.id
-    return RenderActor(actor.shape, _foot(actor), extent, actor.colour, brake, phase, seed)
+    velocity = tuple(actor.velocity.tolist())
+    return RenderActor(actor.shape, _foot(actor), extent, actor.colour, brake, phase, seed, actor.id, velocity)
 
 
 def look_of(type_id: str) -> int:

@@ -6,7 +6,7 @@ from enum import IntEnum
 
 
 class Material(IntEnum):
-    """Semantic class of a pixel; the values of ``Frame.material``. Lamp classes are used for lit lamps only."""
+    """Semantic class of a pixel; the values of ``Frame.material``. LAMP_OFF is a lamp that is dark, and its housing."""
 
     SKY = 0
     GROUND = 1

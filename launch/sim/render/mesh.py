@@ -23,6 +23,7 @@ class Mesh:
     material: np.ndarray  # (N,) uint8 Material
     look: np.ndarray  # (N,) uint8 Look
     paint: np.ndarray  # (N,) uint8: 0 own colour, 1 the actor's colour, 2 the actor's second colour
+    thing: np.ndarray  # (N,) int32: which object of the town it belongs to, 0: none of its own
 
     def __len__(self) -> int:
         return len(self.material)
@@ -36,14 +37,15 @@ class MeshBuilder:
     """Collects triangles in chunks; all coordinates in metres."""
 
     def __init__(self) -> None:
-        self._chunks: list[tuple[np.ndarray, np.ndarray, int, int, int]] = []
+        self._chunks: list[tuple[np.ndarray, np.ndarray, int, int, int, int]] = []
+        self.thing = 0  # given to what is added from now on; see ``Mesh.thing``
 
     def triangles(self, corners: np.ndarray, material: Material, look: Look, colour: Colour, paint: int = 0) -> None:
         """Add triangles, corners (N, 3, 3); ``colour`` is one RGB triple or (N, 3)."""
         corners = np.asarray(corners, np.float64).reshape(-1, 3, 3)
         if len(corners):
             colours = np.broadcast_to(np.asarray(colour, np.float64), (len(corners), 3))
-            self._chunks.append((corners, colours, int(material), int(look), paint))
+            self._chunks.append((corners, colours, int(material), int(look), paint, self.thing))
 
     def quads(self, a, b, c, d, material: Material, look: Look, colour: Colour, paint: int = 0) -> None:
         """Add quads with corners a, b, c, d in turn, each (3,) or (N, 3); ``colour`` one triple or (N, 3)."""
@@ -111,12 +113,13 @@ class MeshBuilder:
         if not self._chunks:
             return Mesh(
                 np.zeros((0, 3, 3), np.float32), np.zeros((0, 3), np.float32), np.zeros((0, 3), np.float32),
-                np.zeros(0, np.uint8), np.zeros(0, np.uint8), np.zeros(0, np.uint8),
+                np.zeros(0, np.uint8), np.zeros(0, np.uint8), np.zeros(0, np.uint8), np.zeros(0, np.int32),
             )  # fmt: skip
         corners = np.concatenate([chunk[0] for chunk in self._chunks])
         colour = np.concatenate([chunk[1] for chunk in self._chunks])
         count = [len(chunk[0]) for chunk in self._chunks]
         codes = [np.repeat(np.array([chunk[k] for chunk in self._chunks], np.uint8), count) for k in (2, 3, 4)]
+        codes.append(np.repeat(np.array([chunk[5] for chunk in self._chunks], np.int32), count))
         normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
         area = np.linalg.norm(normal, axis=1)
         keep = area > 1e-8

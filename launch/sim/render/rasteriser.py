@@ -130,14 +130,15 @@ def rotation(pitch, yaw, roll):
 
 @numba.njit(**OPTIONS)
 def draw_instances(
-    template, poses, paints, spans, radius, bank, colours, normals, paint_codes, to_camera, eye, lens, far, light,
-    first, lit, material_of, look_of, normal_of, materials, looks, inverse_depth, triangle,
+    template, poses, paints, owners, spans, radius, bank, colours, normals, paint_codes, to_camera, eye, lens, far,
+    light, first, lit, material_of, look_of, normal_of, owner_of, materials, looks, inverse_depth, triangle,
 ):  # fmt: skip
     """Place, light and draw actors.
 
-    template (A,) index; poses (A, 6) x y z pitch yaw roll (m, degrees); paints (A, 2, 3) RGB; spans (T, 2) triangles of
-    each template in ``bank`` (N, 3, 3); ``first`` the number that the first dynamic triangle gets. Fills lit,
-    material_of, look_of and normal_of from ``first`` on. light (3, 3): ambient RGB, sun RGB, direction to the sun.
+    template (A,) index; poses (A, 6) x y z pitch yaw roll (m, degrees); paints (A, 2, 3) RGB; owners (A,) rows of
+    ``Owners``; spans (T, 2) triangles of each template in ``bank`` (N, 3, 3); ``first`` the number that the first
+    dynamic triangle gets. Fills lit, material_of, look_of, normal_of and owner_of from ``first`` on.
+    light (3, 3): ambient RGB, sun RGB, direction to the sun.
     """
     px, py = np.empty(8, np.float32), np.empty(8, np.float32)
     p = np.empty((3, 3), np.float32)
@@ -178,6 +179,7 @@ def draw_instances(
                 lit[number, a] = base
             material_of[number] = materials[k]
             look_of[number] = looks[k]
+            owner_of[number] = owners[i]
             number += 1
     light_triangles(lit, normal_of, look_of, light, first, number)
 

@@ -13,6 +13,7 @@ from linkvla.launch.sim.render.mesh import Mesh, MeshBuilder
 from linkvla.launch.sim.render.roads import RoadPaint, add_road_surface, lane_strips
 from linkvla.launch.sim.render.scenery import Ground, add_building, add_trees, invent_buildings, survey
 from linkvla.launch.sim.render.signals import add_sign, add_traffic_light, lamp_centres
+from linkvla.launch.sim.render.things import ThingKind, Things
 from linkvla.launch.sim.world.town import Town
 
 CELL = 32.0  # m
@@ -28,6 +29,7 @@ class TownScene:
     half: np.ndarray  # (cells, 3) float32 m
     lamps: np.ndarray  # (lights, 3, 3) float32 m: centres of red, yellow, green of Town.traffic_lights
     lamp_yaw: np.ndarray  # (lights,) float32 degrees
+    things: Things  # what the numbers in ``mesh.thing`` stand for
 
     @classmethod
     def build(cls, town: Town, seed: int = 0) -> TownScene:
@@ -36,7 +38,7 @@ class TownScene:
         Takes some tenths of a second for a small town, a few seconds for CARLA's large ones.
         """
         rng = np.random.default_rng([crc32(town.name.encode()), seed])
-        builder = MeshBuilder()
+        builder, things = MeshBuilder(), Things()
         strips = lane_strips(town)
         paint, grass = _palette(rng)
         add_road_surface(builder, strips, paint)
@@ -51,15 +53,19 @@ class TownScene:
         for building in town.buildings:
             plan.claim(np.asarray(building.footprint))
         for building in town.buildings or invent_buildings(strips, plan, ground, rng):
+            things.begin(builder, ThingKind.BUILDING)
             add_building(builder, building)
         for light in town.traffic_lights:
+            things.begin(builder, ThingKind.LIGHT)
             add_traffic_light(builder, light)
         for sign in town.stop_signs:
+            things.begin(builder, ThingKind.SIGN)
             add_sign(builder, sign)
-        add_trees(builder, strips, plan, ground, rng)
+        add_trees(builder, things, strips, plan, ground, rng)
         lamps = [lamp_centres(light) for light in town.traffic_lights]
         yaw = [light.head.yaw for light in town.traffic_lights]
-        return cls(*_cells(builder.build()), np.array(lamps, np.float32).reshape(-1, 3, 3), np.array(yaw, np.float32))
+        places = np.array(lamps, np.float32).reshape(-1, 3, 3)
+        return cls(*_cells(builder.build()), places, np.array(yaw, np.float32), things)
 
 
 def _palette(rng: np.random.Generator) -> tuple[RoadPaint, np.ndarray]:

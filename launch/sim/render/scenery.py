@@ -12,6 +12,7 @@ import numpy as np
 from linkvla.launch.sim.render.materials import Look, Material
 from linkvla.launch.sim.render.mesh import MeshBuilder
 from linkvla.launch.sim.render.roads import LaneStrip
+from linkvla.launch.sim.render.things import ThingKind, Things
 from linkvla.launch.sim.world.town import Building
 
 MARGIN = 140.0  # m of ground beyond the outermost road
@@ -217,7 +218,7 @@ def invent_buildings(strips: list[LaneStrip], plan: Plan, ground: Ground, rng: n
 
 
 def add_trees(
-    builder: MeshBuilder, strips: list[LaneStrip], plan: Plan, ground: Ground, rng: np.random.Generator
+    builder: MeshBuilder, things: Things, strips: list[LaneStrip], plan: Plan, ground: Ground, rng: np.random.Generator
 ) -> None:
     """Trees behind the outer edge of the roads where there is room."""
     for strip in strips:
@@ -234,6 +235,7 @@ def add_trees(
             wanted, size, kind = rng.random() < 0.45, rng.uniform(0.75, 1.35), rng.random()
             ring = place + np.array([[-1.5, -1.5], [1.5, -1.5], [1.5, 1.5], [-1.5, 1.5]])
             if wanted and plan.claim(ring):
+                things.begin(builder, ThingKind.PLANT)
                 _tree(builder, np.array([*place, ground.at(*place)]), size, kind, rng)
 
 

@@ -72,16 +72,17 @@ def add_traffic_light(builder: MeshBuilder, site: TrafficLightSite) -> None:
     up = np.array([0.0, 0.0, 1.0])
     tall = LAMP_PITCH * 3 + 0.14
     half_up, half_right = (0.5 * 0.72, 0.5 * tall) if site.housing == 2 else (0.5 * tall, 0.5 * 0.72)
-    pole = Material.POLE
+    pole, housing = Material.POLE, Material.LAMP_OFF
     for scale, thickness, colour in ((1.0, 0.13, _HOUSING), (1.18, 0.015, (0.03, 0.03, 0.03))):
         du, dr, do = up * half_up * scale, right * half_right * scale, out * thickness
         back = head - out * (0.10 if scale > 1.0 else 0.0)
         ring = np.array([du + dr, du - dr, -du - dr, -du + dr])
-        builder.solid(back + ring - do, back + ring + do, pole, Look.PLAIN, colour)
+        builder.solid(back + ring - do, back + ring + do, housing, Look.PLAIN, colour)
     for centre, colour in zip(lamp_centres(site), _DARK):
         disc(builder, centre - out * 0.01, out, LAMP_RADIUS, Material.LAMP_OFF, colour)
         hood = centre + up * (LAMP_RADIUS + 0.02)
-        builder.beam(hood - right * 0.2 + out * 0.1, hood + right * 0.2 + out * 0.1, 0.03, pole, Look.PLAIN, _HOUSING)
+        rim = hood - right * 0.2 + out * 0.1, hood + right * 0.2 + out * 0.1
+        builder.beam(*rim, 0.03, housing, Look.PLAIN, _HOUSING)
     behind = head - out * 0.2
     top = foot.copy()
     top[2] = behind[2] + (half_up + 0.1 if site.housing == 1 else 0.0)

@@ -21,6 +21,8 @@ class RenderActor:
     brake: bool = False  # brake lamps lit
     phase: float = 0.0  # gait phase of walkers, radians
     seed: int = 0  # picks details of the look
+    id: int = 0  # of the actor in the world
+    velocity: tuple[float, float, float] = (0.0, 0.0, 0.0)  # m/s, world
 
 
 @dataclass(frozen=True)
@@ -30,3 +32,5 @@ class SceneSnapshot:
     actors: tuple[RenderActor, ...]
     light_states: np.ndarray  # (number of town lights,) uint8 LightState, in the order of Town.traffic_lights
     weather: Weather
+    light_ids: tuple[int, ...] = ()  # actor ids of Town.traffic_lights, as far as there are any
+    sign_ids: tuple[int, ...] = ()  # actor ids of Town.stop_signs

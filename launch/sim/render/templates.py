@@ -43,11 +43,13 @@ class TemplateBank:
             index = self._index[key] = len(self._meshes) - 1
         return index
 
-    def instances(self, actors: tuple[RenderActor, ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Template (A,) int64, pose (A, 6) float32 m and degrees, paints (A, 2, 3) float32 of what is to draw."""
-        template, poses, paints = [], [], []
+    def instances(self, actors: tuple[RenderActor, ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Template (A,) int64, pose (A, 6) float32 m and degrees, paints (A, 2, 3) float32 of what is to draw, and
+        which of the actors it is of, (A,) int64.
+        """
+        template, poses, paints, owners = [], [], [], []
         known = len(self._meshes)
-        for actor in actors:
+        for number, actor in enumerate(actors):
             pose = actor.pose
             place = (pose.x, pose.y, pose.z, pose.pitch, pose.yaw, pose.roll)
             # Sizes are rounded to 2 cm so that a stream of nearly equal actors shares meshes.
@@ -57,17 +59,17 @@ class TemplateBank:
                 key = ("walker", 2.0 * extent[2], gait_step(actor.phase), actor.seed % 3)
             else:
                 key = ("body", actor.shape, extent, actor.seed % 3 if actor.shape == "car" else 0)
-            template.append(self._find(key))
-            poses.append(place)
-            paints.append(paint)
-            if actor.brake:
-                template.append(self._find(("brake", actor.shape, extent)))
+            keys = [key, ("brake", actor.shape, extent)] if actor.brake else [key]
+            for part in keys:
+                template.append(self._find(part))
                 poses.append(place)
                 paints.append(paint)
+                owners.append(number)
         if len(self._meshes) != known:
             self._pack()
         return (
             np.array(template, np.int64),
             np.array(poses, np.float32).reshape(-1, 6),
             np.array(paints, np.float32).reshape(-1, 2, 3),
+            np.array(owners, np.int64),
         )
