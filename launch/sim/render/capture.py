@@ -35,7 +35,7 @@ def capture(world: World) -> SceneSnapshot:
         elif isinstance(actor, (Vehicle, Walker, Prop)) and actor.alive:
             actors.append(render_actor(actor))
     sign_ids = tuple(signs.get(site.sign_id, 0) for site in world.town.stop_signs)
-    return SceneSnapshot(tuple(actors), states, world.weather, tuple(light_ids), sign_ids)
+    return SceneSnapshot(tuple(actors), states, world.weather, light_ids=tuple(light_ids), sign_ids=sign_ids)
 
 
 def render_actor(actor: Vehicle | Walker | Prop) -> RenderActor:
