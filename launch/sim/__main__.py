@@ -35,10 +35,17 @@ def main(arguments: list[str] | None = None) -> int:
         help="directory of further .xodr towns; repeatable",
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of scenery and world (default: %(default)s)")
+    parser.add_argument(
+        "--recordings",
+        type=Path,
+        metavar="DIR",
+        help="the one folder in which clients may record and replay (default: a temporary one)",
+    )
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="linkvla sim: %(levelname)s: %(message)s")
     try:
-        serve(SimSettings(options.port, tuple(options.towns), options.town, options.host, options.seed))
+        towns = tuple(options.towns)
+        serve(SimSettings(options.port, towns, options.town, options.host, options.seed, options.recordings))
     except SimError as error:
         print(f"linkvla sim: {error}", file=sys.stderr)
         return BAD_INPUT

@@ -21,6 +21,7 @@ class SimSettings:
     town: str = DEFAULT_TOWN
     host: str = "127.0.0.1"
     seed: int = 0  # of scenery and world
+    recordings: Path | None = None  # the one folder in which clients may record and replay; None: a temporary one
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65534:
@@ -28,6 +29,8 @@ class SimSettings:
         for directory in self.towns:
             if not Path(directory).is_dir():
                 raise SimError(f"towns directory {directory} does not exist: name a directory with .xodr files")
+        if self.recordings is not None and not Path(self.recordings).is_dir():
+            raise SimError(f"recordings directory {self.recordings} does not exist: make it, or name another")
 
 
 def serve(settings: SimSettings) -> None:
@@ -44,7 +47,7 @@ def serve(settings: SimSettings) -> None:
     bind(settings.host, settings.port).close()  # a taken port is reported before the town is read
     directories = tuple(Path(directory) for directory in settings.towns)
     town = load_town(settings.town, directories)
-    server = SimServer(settings.host, settings.port, town, directories, settings.seed)
+    server = SimServer(settings.host, settings.port, town, directories, settings.seed, settings.recordings)
 
     def announce() -> None:
         print(f"linkvla sim: listening on {server.host}:{server.port}, town {town.name}", flush=True)

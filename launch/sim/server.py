@@ -16,7 +16,9 @@ from linkvla.launch.sim.errors import SimError
 from linkvla.launch.sim.protocol import (  # noqa: F401  (the methods_* modules register their RPC methods on import)
     methods_actors,
     methods_batch,
+    methods_bones,
     methods_lights,
+    methods_recorder,
     methods_scenery,
     methods_session,
     methods_traffic_manager,
@@ -68,15 +70,25 @@ class SimServer:
         town: loaded first.
         directories: where further towns are looked for.
         seed: of scenery and world.
+        recordings: folder of recordings; None: a temporary one.
     """
 
-    def __init__(self, host: str, port: int, town: Town, directories: Sequence[Path], seed: int) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        town: Town,
+        directories: Sequence[Path],
+        seed: int,
+        recordings: Path | None = None,
+    ) -> None:
         self._rpc_socket = bind(host, port)
         self.host, self.port = self._rpc_socket.getsockname()[:2]
         self._stream_socket = bind_streams(host, self.port)
         self._town = town
         self._directories = directories
         self._seed = seed
+        self._recordings = recordings
 
     async def run(self, on_ready: Callable[[], None]) -> None:
         """Serve until SIGINT or SIGTERM. ``on_ready`` is called once clients can connect and cameras are compiled."""
@@ -86,7 +98,7 @@ class SimServer:
             loop.add_signal_handler(number, stop.set)
         sys.setswitchinterval(_THREAD_SWITCH_S)
         hub = StreamHub(self._stream_socket.getsockname()[1])
-        simulation = Simulation(self._town, self._directories, self._seed, hub)
+        simulation = Simulation(self._town, self._directories, self._seed, hub, self._recordings)
         tasks = [loop.create_task(stop.wait())]
         server = None
         try:

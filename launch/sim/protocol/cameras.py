@@ -20,6 +20,7 @@ from linkvla.launch.sim.protocol import structs
 from linkvla.launch.sim.protocol.sensor_frames import DEPTH, RGB, TYPE_OF_SENSOR, ImageMessage
 from linkvla.launch.sim.protocol.streams import StreamHub
 from linkvla.launch.sim.render.camera import Camera, CameraRenderer
+from linkvla.launch.sim.render.debug_overlay import DebugLines, draw_lines
 from linkvla.launch.sim.render.materials import Material
 from linkvla.launch.sim.render.scene import TownScene
 from linkvla.launch.sim.render.snapshot import SceneSnapshot
@@ -67,6 +68,7 @@ class _Job:
     pose_in_world: Pose
     frame: int
     elapsed: float  # s
+    debug: DebugLines | None
 
 
 class CameraWorker:
@@ -103,12 +105,14 @@ class CameraWorker:
         """Wait until another frame can be handed over."""
         await self._room.wait()
 
-    def submit(self, snapshot: SceneSnapshot, pose_in_world: Pose, frame: int, elapsed: float) -> None:
-        """Event loop only. Queue one frame."""
+    def submit(
+        self, snapshot: SceneSnapshot, pose_in_world: Pose, frame: int, elapsed: float, debug: DebugLines | None
+    ) -> None:
+        """Event loop only. Queue one frame; ``debug`` lines are drawn over an RGB picture."""
         self._pending += 1
         if self.full:
             self._room.clear()
-        self._jobs.put(_Job(snapshot, pose_in_world, frame, elapsed))
+        self._jobs.put(_Job(snapshot, pose_in_world, frame, elapsed, debug))
 
     def stop(self) -> None:
         """Event loop only. Let go of the thread; frames that are still queued are not drawn."""
@@ -141,6 +145,8 @@ class CameraWorker:
         image = renderer.render(job.snapshot, self._camera, job.pose_in_world)
         message.stamp(job.frame, job.elapsed, job.pose_in_world)
         if self._kind == RGB:
+            if job.debug is not None:
+                draw_lines(image, self._camera, job.pose_in_world, job.debug)
             message.put_rgb(image.rgb)
         elif self._kind == DEPTH:
             message.put_depth(image.inverse_depth)

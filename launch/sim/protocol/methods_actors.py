@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from linkvla.launch.sim.errors import SimError
 from linkvla.launch.sim.protocol import lookup, structs
 from linkvla.launch.sim.protocol.envelope import MethodError
-from linkvla.launch.sim.protocol.registry import refuse, rpc
+from linkvla.launch.sim.protocol.registry import rpc
 from linkvla.launch.sim.protocol.rpc import Session
 from linkvla.launch.sim.protocol.sensor_station import camera_of
-from linkvla.launch.sim.world.actors import Actor, Sensor
-from linkvla.launch.sim.world.blueprints import Blueprint, blueprints
+from linkvla.launch.sim.world.actors import Actor, Sensor, Vehicle, VehicleControl, Walker
+from linkvla.launch.sim.world.blueprints import AttributeKind, Blueprint, blueprints
 from linkvla.launch.sim.world.pose import Pose
+from linkvla.launch.sim.world.world import World
+
+_LONGEST_VALUE = 4096  # characters of an attribute
+_MOST_ACTORS = 20_000
+_MOST_ATTRIBUTES = 256
 
 
 def _encode_blueprint(blueprint: Blueprint) -> list:
@@ -25,17 +32,34 @@ def encode(session: Session, actor: Actor) -> list:
     return structs.encode_actor(actor, session.simulation.sensors.token(actor.id))
 
 
+def _attribute_text(name: str, kind: AttributeKind, raw: str) -> str:
+    """An attribute's value, checked against its kind: sensors compute with them at every tick."""
+    text = structs.short_text(raw, f"attribute {name}", _LONGEST_VALUE)
+    try:
+        if kind is AttributeKind.INT:
+            int(text)
+        elif kind is AttributeKind.FLOAT:
+            structs.number(text, name)
+    except ValueError as error:
+        raise MethodError(f"attribute {name} is {text!r:.80}; use a number") from error
+    return text
+
+
 def spawn(session: Session, description: list, pose: Pose, parent_id: int = 0) -> Actor:
     """Spawn what an ActorDescription says. Raises MethodError with CARLA's wording where clients look for it."""
     _, type_id, raw_attributes = description
     blueprint = blueprints().get(type_id)
     if blueprint is None:
         raise MethodError(f"unable to spawn actor: the linkvla server has no blueprint {type_id!r}")
+    if len(raw_attributes) > _MOST_ATTRIBUTES or len(session.simulation.world.actors) >= _MOST_ACTORS:
+        raise MethodError(f"unable to spawn actor: at most {_MOST_ATTRIBUTES} attributes and {_MOST_ACTORS} actors")
     attributes = blueprint.defaults()
-    described = {a.name: [a.name, int(a.kind), a.value] for a in blueprint.attributes}
+    kinds = {a.name: a.kind for a in blueprint.attributes}
     for name, kind, text in raw_attributes:
-        attributes[name] = text
-        described[name] = [name, kind, text]
+        name = structs.short_text(name, "attribute name")
+        kinds.setdefault(name, AttributeKind(kind))
+        attributes[name] = _attribute_text(name, kinds[name], text)
+    described = [[name, int(kinds[name]), text] for name, text in attributes.items()]
     simulation = session.simulation
     if parent_id and parent_id not in simulation.world.actors:
         raise MethodError(f"unable to attach actor: parent actor {parent_id} not found")
@@ -46,7 +70,7 @@ def spawn(session: Session, description: list, pose: Pose, parent_id: int = 0) -
     except SimError as error:
         raise MethodError(str(error)) from error
     actor.definition_uid = blueprint.uid
-    actor.description_attributes = list(described.values())
+    actor.description_attributes = described
     if isinstance(actor, Sensor):
         simulation.sensors.add(actor)
     return actor
@@ -126,16 +150,23 @@ def set_target_angular_velocity(session: Session, actor_id: int, velocity: list)
     world.set_target_angular_velocity(lookup.find(world, actor_id).id, structs.decode_vector(velocity))
 
 
+def _mobile(world: World, actor_id: int) -> Actor:
+    actor = lookup.find(world, actor_id)
+    if not isinstance(actor, (Vehicle, Walker)):
+        raise MethodError(f"actor {actor_id} is a {actor.type_id}: only vehicles and walkers hold a velocity")
+    return actor
+
+
 @rpc("enable_actor_constant_velocity", void=True)
 def _enable_constant_velocity(session: Session, actor_id: int, velocity_in_vehicle: list) -> None:
     world = session.simulation.world
-    world.set_constant_velocity(lookup.find_vehicle(world, actor_id).id, structs.decode_vector(velocity_in_vehicle))
+    world.set_constant_velocity(_mobile(world, actor_id).id, structs.decode_vector(velocity_in_vehicle))
 
 
 @rpc("disable_actor_constant_velocity", void=True)
 def _disable_constant_velocity(session: Session, actor_id: int) -> None:
     world = session.simulation.world
-    world.set_constant_velocity(lookup.find_vehicle(world, actor_id).id, None)
+    world.set_constant_velocity(_mobile(world, actor_id).id, None)
 
 
 @rpc("add_actor_impulse", void=True)
@@ -150,6 +181,49 @@ def add_force(session: Session, actor_id: int, force: list) -> None:
     """Newtons for the coming tick."""
     step = session.simulation.settings.step
     add_impulse(session, actor_id, (structs.decode_vector(force) * step).tolist())
+
+
+@rpc("add_actor_angular_impulse", void=True)
+def add_angular_impulse(session: Session, actor_id: int, impulse: list) -> None:
+    """Newton metre seconds about the world's axes; vehicles turn about z, other actors do not turn."""
+    world = session.simulation.world
+    world.add_angular_impulse(lookup.find(world, actor_id).id, structs.decode_vector(impulse))
+
+
+@rpc("add_actor_torque", void=True)
+def add_torque(session: Session, actor_id: int, torque: list) -> None:
+    """Newton metres for the coming tick."""
+    step = session.simulation.settings.step
+    add_angular_impulse(session, actor_id, (structs.decode_vector(torque) * step).tolist())
+
+
+@rpc("add_actor_impulse_at_location", void=True)
+def _add_impulse_at(session: Session, actor_id: int, impulse: list, location: list) -> None:
+    """Newton seconds at a place in the world: a push and a turn."""
+    world = session.simulation.world
+    actor = lookup.find(world, actor_id)
+    push = structs.decode_vector(impulse)
+    arm = structs.decode_vector(location) - actor.pose.location()
+    world.add_impulse(actor.id, push)
+    world.add_angular_impulse(actor.id, np.cross(arm, push))
+
+
+@rpc("add_actor_force_at_location", void=True)
+def _add_force_at(session: Session, actor_id: int, force: list, location: list) -> None:
+    step = session.simulation.settings.step
+    _add_impulse_at(session, actor_id, (structs.decode_vector(force) * step).tolist(), location)
+
+
+@rpc("set_actor_dead", void=True)
+def _set_dead(session: Session, actor_id: int) -> None:
+    """A dead walker stands where it is and takes no more controls; a dead vehicle stops with its brakes on."""
+    actor = lookup.find(session.simulation.world, actor_id)
+    actor.dead = True
+    if isinstance(actor, Walker):
+        actor.speed, actor.jump = 0.0, False
+    elif isinstance(actor, Vehicle):
+        actor.control = VehicleControl(brake=1.0, hand_brake=True)
+        session.simulation.pilots.release(actor_id)
 
 
 @rpc("set_actor_simulate_physics", void=True)
@@ -179,31 +253,3 @@ def _set_autopilot(session: Session, actor_id: int, _enabled: bool) -> None:
 def _get_bounding_box(session: Session, actor_id: int) -> list:
     actor = lookup.find(session.simulation.world, actor_id)
     return structs.encode_box(actor.box, actor.id)
-
-
-refuse(
-    (
-        "get_actor_component_names",
-        "get_actor_bone_names",
-        "get_actor_socket_names",
-        "get_actor_component_world_transform",
-        "get_actor_component_relative_transform",
-        "get_actor_bone_world_transforms",
-        "get_vehicle_bone_world_transforms",
-        "get_actor_socket_world_transforms",
-        "get_actor_bone_relative_transforms",
-        "get_actor_socket_relative_transforms",
-    ),
-    "its actors have no components, bones or sockets",
-)
-refuse(
-    (
-        "add_actor_torque",
-        "add_actor_angular_impulse",
-        "add_actor_impulse_at_location",
-        "add_actor_force_at_location",
-        "set_actor_dead",
-    ),
-    "its vehicles turn only by steering and collisions",
-    void=True,
-)

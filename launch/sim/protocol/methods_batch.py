@@ -16,6 +16,7 @@ from linkvla.launch.sim.protocol.rpc import Session
 logger = logging.getLogger(__name__)
 
 _SPAWN = 0
+_MOST_COMMANDS = 20_000
 
 
 def _accept(_session: Session, _actor_id: int, *_arguments: object) -> None:
@@ -39,8 +40,8 @@ _COMMANDS: dict[int, Callable[..., object]] = {
     9: actors.set_target_angular_velocity,
     10: actors.add_impulse,
     11: actors.add_force,
-    12: _refuse,
-    13: _refuse,
+    12: actors.add_angular_impulse,
+    13: actors.add_torque,
     14: actors.set_simulate_physics,
     15: actors.set_enable_gravity,
     16: _accept,
@@ -55,6 +56,8 @@ _COMMANDS: dict[int, Callable[..., object]] = {
 @rpc("apply_batch", bare=True)
 async def _apply_batch(session: Session, commands: list, do_tick: bool = False) -> list:
     """One ``Response<actor id>`` per top-level command; a command that fails does not stop the others."""
+    if len(commands) > _MOST_COMMANDS:
+        raise MethodError(f"a batch of {len(commands)} commands: send at most {_MOST_COMMANDS} at once")
     responses = [_respond(session, command) for command in commands]
     if do_tick and session.simulation.settings.synchronous_mode:
         await session.simulation.tick()

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from linkvla.launch.sim.protocol import lookup, structs
 from linkvla.launch.sim.protocol.envelope import MethodError
+from linkvla.launch.sim.protocol.environment import housing_box
 from linkvla.launch.sim.protocol.registry import rpc
 from linkvla.launch.sim.protocol.rpc import Session
-from linkvla.launch.sim.world.pose import Box
 from linkvla.launch.sim.world.town import LightState
-
-_HOUSING_HALF_EXTENT = (0.2, 0.2, 0.55)  # m
 
 
 @rpc("set_traffic_light_state", void=True)
@@ -75,5 +73,4 @@ def _get_group(session: Session, actor_id: int) -> list[int]:
 def _get_light_boxes(session: Session, actor_id: int) -> list:
     """Boxes of the lamp housings, world frame."""
     light = lookup.find_light(session.simulation.world, actor_id)
-    head = light.site.head
-    return [structs.encode_box(Box(head.x, head.y, head.z, *_HOUSING_HALF_EXTENT, head.yaw), actor_id)]
+    return [structs.encode_box(housing_box(light.site), actor_id)]

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
+
 from linkvla.launch.sim.protocol import structs
 from linkvla.launch.sim.protocol.envelope import MethodError
+from linkvla.launch.sim.protocol.environment import ALL_LAYERS
 from linkvla.launch.sim.protocol.registry import refuse, rpc
 from linkvla.launch.sim.protocol.rpc import Session
 from linkvla.launch.sim.protocol.settings import EpisodeSettings
 
 PROTOCOL_VERSION = "0.9.16"
+_ROAD_LENGTH = re.compile(r"""<road\b[^>]*\blength\s*=\s*["']\s*\+?(\d[\d.]*(?:[eE][+-]?\d+)?)""")
+_MOST_KILOMETRES = 2000.0  # of all roads together: sampling more would hold everybody up
 
 
 @rpc("version")
@@ -67,25 +72,20 @@ refuse(("request_file", "get_navigation_mesh"), "it offers no files; get_require
 
 
 @rpc("load_new_episode", void=True)
-async def _load_new_episode(session: Session, name: str, reset_settings: bool = True, _layers: int = 0xFFFF) -> None:
-    await session.simulation.load_episode(name, reset_settings=reset_settings)
+async def _load_new_episode(session: Session, name: str, reset_settings: bool = True, layers: int = ALL_LAYERS) -> None:
+    hidden = ALL_LAYERS & ~structs.whole(layers, "map layers", 0, ALL_LAYERS)
+    await session.simulation.load_episode(structs.short_text(name, "town"), reset_settings=bool(reset_settings))
+    session.simulation.environment.set_layers(hidden, loaded=False)
 
 
 @rpc("copy_opendrive_to_file", void=True)
 def _copy_opendrive_to_file(session: Session, xodr: str, _parameters: list) -> None:
-    if "<OpenDRIVE" not in xodr:
+    if not isinstance(xodr, str) or "<OpenDRIVE" not in xodr:
         raise MethodError("the text is not OpenDRIVE: it has no <OpenDRIVE> element")
+    kilometres = sum(float(found) for found in _ROAD_LENGTH.findall(xodr)) / 1e3
+    if not kilometres <= _MOST_KILOMETRES:
+        raise MethodError(f"the roads are {kilometres:g} km long; this server takes up to {_MOST_KILOMETRES:g} km")
     session.simulation.store_opendrive(xodr)
-
-
-@rpc("load_map_layer", void=True)
-def _load_map_layer(_session: Session, _layer: int) -> None:
-    """All of a town is always there."""
-
-
-@rpc("unload_map_layer", void=True)
-def _unload_map_layer(_session: Session, _layer: int) -> None:
-    """Accepted without effect: towns have no layers."""
 
 
 @rpc("tick_cue")
@@ -104,6 +104,7 @@ def _get_weather_parameters(session: Session) -> list:
 @rpc("set_weather_parameters", void=True)
 def _set_weather_parameters(session: Session, fields: list) -> None:
     session.simulation.world.weather = structs.decode_weather(fields)
+    session.simulation.follow_the_sun()
 
 
 @rpc("get_imui_gravity")

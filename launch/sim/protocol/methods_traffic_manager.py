@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from linkvla.launch.sim.protocol import structs
 from linkvla.launch.sim.protocol.registry import rpc
 from linkvla.launch.sim.protocol.rpc import Session
 
@@ -20,7 +21,7 @@ def _get_running(session: Session, port: int) -> list:
 @rpc("add_traffic_manager_running")
 def _add_running(session: Session, address: list) -> bool:
     """False when the port is taken. The entry goes when this connection closes."""
-    host, port = address
+    host, port = structs.short_text(address[0], "host"), structs.whole(address[1], "port", 1, 65535)
     return session.simulation.traffic_managers.add(host, port, session)
 
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 
-from linkvla.launch.sim.physics.specs import MAX_WHEEL_ANGLE_DEG, vehicle_spec
-from linkvla.launch.sim.protocol import lookup, structs
+from linkvla.launch.sim.protocol import lookup, physics_control, structs
+from linkvla.launch.sim.protocol.envelope import MethodError
 from linkvla.launch.sim.protocol.pilots import DEFAULT_GAINS, AckermannTarget
 from linkvla.launch.sim.protocol.registry import refuse, rpc
 from linkvla.launch.sim.protocol.rpc import Session
+from linkvla.launch.sim.protocol.telemetry import telemetry
 from linkvla.launch.sim.world.actors import Vehicle
 
 _FRONT_WHEELS = (0, 1)
-_CENTIMETRES = 100.0
-_WHEEL_RADIUS_CM = 35.0
+_WHEELS = 4
+_ALL_DOORS = 6
 
 
 @rpc("apply_control_to_vehicle", void=True)
@@ -26,10 +27,10 @@ def apply_control(session: Session, actor_id: int, control: list) -> None:
 
 @rpc("apply_ackermann_control_to_vehicle", void=True)
 def apply_ackermann(session: Session, actor_id: int, control: list) -> None:
-    """Target steering angle (rad) and speed (m/s); the limits on their rates are ignored."""
+    """Target steering angle (rad) and speed (m/s) with limits on their rates; that on the jerk is ignored."""
     lookup.find_vehicle(session.simulation.world, actor_id)
-    target = AckermannTarget(structs.number(control[0], "steer"), structs.number(control[2], "speed"))
-    session.simulation.pilots.take(actor_id, target)
+    steer, steer_speed, speed, acceleration, _ = (structs.number(part, "ackermann control") for part in control)
+    session.simulation.pilots.take(actor_id, AckermannTarget(steer, speed, steer_speed, acceleration))
 
 
 @rpc("get_ackermann_controller_settings")
@@ -41,42 +42,24 @@ def _get_ackermann_settings(session: Session, actor_id: int) -> list:
 @rpc("apply_ackermann_controller_settings", void=True)
 def _apply_ackermann_settings(session: Session, actor_id: int, gains: list) -> None:
     lookup.find_vehicle(session.simulation.world, actor_id)
+    if len(gains) != len(DEFAULT_GAINS):
+        raise MethodError(f"Ackermann settings have {len(DEFAULT_GAINS)} gains, got {len(gains)}")
     session.simulation.pilots.gains[actor_id] = tuple(structs.number(gain) for gain in gains)
 
 
 @rpc("get_physics_control")
 def _get_physics_control(session: Session, actor_id: int) -> list:
     vehicle = lookup.find_vehicle(session.simulation.world, actor_id)
-    return session.simulation.physics_controls.get(actor_id) or _describe_physics(vehicle)
+    return session.simulation.physics_controls.get(actor_id) or physics_control.describe(vehicle)
 
 
 @rpc("apply_physics_control", void=True)
 def apply_physics_control(session: Session, actor_id: int, control: list) -> None:
-    """Stored and reported back; the vehicle model has its own constants."""
-    lookup.find_vehicle(session.simulation.world, actor_id)
-    session.simulation.physics_controls[actor_id] = control
-
-
-def _describe_physics(vehicle: Vehicle) -> list:
-    """A VehiclePhysicsControl of plausible values around the constants that the vehicle model does use."""
-    spec = vehicle_spec(vehicle.type_id)
-    half_base, steer = spec.wheelbase / 2, MAX_WHEEL_ANGLE_DEG
-    half_track = 0.8 * vehicle.box.half_y
-    wheels = []
-    for x, y, angle in (
-        (half_base, -half_track, steer),
-        (half_base, half_track, steer),
-        (-half_base, -half_track, 0.0),
-        (-half_base, half_track, 0.0),
-    ):
-        position = vehicle.pose.transform(structs.decode_vector((x, y, _WHEEL_RADIUS_CM / _CENTIMETRES))) * _CENTIMETRES
-        hand_brake = 0.0 if angle else 3000.0
-        wheels.append([3.5, 0.25, angle, _WHEEL_RADIUS_CM, 1500.0, hand_brake, 2.0, 17.0, 1000.0, position.tolist()])
-    gears = [[ratio, 0.5, 0.65] for ratio in (2.85, 2.02, 1.35, 1.0)]
-    torque_curve = [[0.0, 400.0], [1890.0, 500.0], [5730.0, 400.0]]
-    steering_curve = [[0.0, 1.0], [20.0, 0.9], [60.0, 0.8], [120.0, 0.7]]
-    drive = [5800.0, 1.0, 0.15, 2.0, 0.35, True, 0.5, 10.0, 4.0, gears]
-    return [torque_curve, *drive, spec.mass, 0.3, [0.0, 0.0, 0.0], steering_curve, wheels, True]
+    """Stored and reported back; mass and largest steering angle act."""
+    vehicle = lookup.find_vehicle(session.simulation.world, actor_id)
+    decoded = physics_control.decode(control)
+    physics_control.honour(vehicle, decoded)
+    session.simulation.physics_controls[actor_id] = decoded
 
 
 @rpc("get_vehicle_light_state")
@@ -91,7 +74,8 @@ def _set_light_state(session: Session, actor_id: int, state: list[int]) -> None:
 
 def set_light_mask(session: Session, actor_id: int, mask: int) -> None:
     """The lights that a client switches on; brake lamps also follow the pedal."""
-    lookup.find_vehicle(session.simulation.world, actor_id).light_mask = int(mask)
+    vehicle = lookup.find_vehicle(session.simulation.world, actor_id)
+    vehicle.light_mask = structs.whole(mask, "light state", 0, 0xFFFFFFFF)
 
 
 @rpc("get_vehicle_light_states")
@@ -102,38 +86,58 @@ def _get_light_states(session: Session) -> list[list[int]]:
 
 
 @rpc("open_vehicle_door", void=True)
-def _open_door(session: Session, actor_id: int, _door: int) -> None:
-    """Accepted without effect: vehicles are drawn with closed doors."""
-    lookup.find_vehicle(session.simulation.world, actor_id)
+def _open_door(session: Session, actor_id: int, door: int) -> None:
+    """Remembered; vehicles are drawn with closed doors."""
+    lookup.find_vehicle(session.simulation.world, actor_id).open_doors |= _doors(door)
 
 
 @rpc("close_vehicle_door", void=True)
-def _close_door(session: Session, actor_id: int, _door: int) -> None:
+def _close_door(session: Session, actor_id: int, door: int) -> None:
+    lookup.find_vehicle(session.simulation.world, actor_id).open_doors &= ~_doors(door)
+
+
+def _doors(door: int) -> int:
+    """Bit mask of a door, of all doors for number 6."""
+    number = structs.whole(door, "door", 0, _ALL_DOORS)
+    return (1 << _ALL_DOORS) - 1 if number == _ALL_DOORS else 1 << number
+
+
+def _wheel(number: int) -> int:
+    return structs.whole(number, "wheel", 0, _WHEELS - 1)
+
+
+@rpc("set_wheel_steer_direction", void=True)
+def _set_wheel_steer_direction(session: Session, actor_id: int, wheel: int, degrees: float) -> None:
+    """For the eye only, as in CARLA: the vehicle's bones show it, its motion does not."""
     lookup.find_vehicle(session.simulation.world, actor_id)
+    angles = session.simulation.wheel_angles.setdefault(actor_id, {})
+    angles[_wheel(wheel)] = structs.number(degrees, "wheel angle")
 
 
 @rpc("get_wheel_steer_angle")
 def _get_wheel_steer_angle(session: Session, actor_id: int, wheel: int) -> float:
-    """Degrees, positive to the right."""
+    """Degrees that the vehicle steers by, positive to the right."""
     vehicle = lookup.find_vehicle(session.simulation.world, actor_id)
-    return math.degrees(vehicle.steer_rad) if wheel in _FRONT_WHEELS else 0.0
+    return math.degrees(vehicle.steer_rad) if _wheel(wheel) in _FRONT_WHEELS else 0.0
+
+
+@rpc("set_wheel_pitch_angle", void=True)
+def _set_wheel_pitch_angle(session: Session, actor_id: int, wheel: int, degrees: float) -> None:
+    """Stored and reported back: wheels do not turn about their axle in this model."""
+    lookup.find_vehicle(session.simulation.world, actor_id)
+    angles = session.simulation.wheel_pitches.setdefault(actor_id, {})
+    angles[_wheel(wheel)] = structs.number(degrees, "wheel pitch")
 
 
 @rpc("get_wheel_pitch_angle")
-def _get_wheel_pitch_angle(session: Session, actor_id: int, _wheel: int) -> float:
-    """Wheels are not turned about their axle in this model."""
+def _get_wheel_pitch_angle(session: Session, actor_id: int, wheel: int) -> float:
     lookup.find_vehicle(session.simulation.world, actor_id)
-    return 0.0
-
-
-refuse(("set_wheel_steer_direction", "set_wheel_pitch_angle"), "wheels follow the control", void=True)
+    return session.simulation.wheel_pitches.get(actor_id, {}).get(_wheel(wheel), 0.0)
 
 
 @rpc("get_telemetry_data")
 def _get_telemetry(session: Session, actor_id: int) -> list:
-    vehicle = lookup.find_vehicle(session.simulation.world, actor_id)
-    control = vehicle.control
-    return [vehicle.speed_forward, control.steer, control.throttle, control.brake, 0.0, control.gear, 0.3, []]
+    return telemetry(lookup.find_vehicle(session.simulation.world, actor_id))
 
 
 @rpc("show_vehicle_debug_telemetry", void=True)
@@ -152,6 +156,8 @@ refuse(
 def apply_walker_control(session: Session, actor_id: int, control: list) -> None:
     """Direction (world) and speed (m/s)."""
     walker = lookup.find_walker(session.simulation.world, actor_id)
+    if walker.dead:
+        raise MethodError(f"walker {actor_id} is dead and takes no control: spawn another")
     direction, speed, jump = control
     walker.direction = structs.decode_vector(direction)
     walker.speed = structs.number(speed, "speed")
@@ -164,7 +170,3 @@ def set_walker_state(session: Session, actor_id: int, transform: list, speed: fl
     walker = lookup.find_walker(world, actor_id)
     world.teleport(walker.id, structs.decode_pose(transform))
     walker.speed = structs.number(speed, "speed")
-
-
-refuse(("get_bones_transform",), "its walkers have no skeleton")
-refuse(("set_bones_transform", "blend_pose", "get_pose_from_animation"), "its walkers have no skeleton", void=True)

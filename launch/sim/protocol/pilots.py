@@ -18,11 +18,34 @@ DEFAULT_GAINS = (0.15, 0.0, 0.25, 0.01, 0.0, 0.01)  # what CARLA reports: speed 
 
 
 @dataclass(frozen=True)
-class AckermannTarget:
-    """What the client asked for."""
+class Course:
+    """What a pilot holds at one tick."""
 
     steer: float  # rad, positive to the right
     speed: float  # m/s, negative drives backwards
+
+
+@dataclass(frozen=True)
+class AckermannTarget:
+    """What the client asked for. A rate of 0 means as fast as the vehicle can."""
+
+    steer: float  # rad, positive to the right
+    speed: float  # m/s, negative drives backwards
+    steer_speed: float = 0.0  # rad/s
+    acceleration: float = 0.0  # m/s^2, of either sign
+
+    def approach(self, present: Course, step: float) -> Course:
+        """The course ``step`` seconds after ``present``."""
+        return Course(
+            _towards(present.steer, self.steer, self.steer_speed * step),
+            _towards(present.speed, self.speed, self.acceleration * step),
+        )
+
+
+def _towards(present: float, wanted: float, change: float) -> float:
+    """``wanted``, or ``change`` nearer to it; a change of 0 is no limit."""
+    limit = abs(change) or math.inf
+    return present + min(max(wanted - present, -limit), limit)
 
 
 class AckermannPilots:
@@ -30,6 +53,7 @@ class AckermannPilots:
 
     def __init__(self) -> None:
         self._targets: dict[int, AckermannTarget] = {}
+        self._courses: dict[int, Course] = {}  # where their slow changes have got to
         self.gains: dict[
             int, tuple[float, ...]
         ] = {}  # stored for the client; the simple controller has gains of its own
@@ -41,19 +65,23 @@ class AckermannPilots:
     def release(self, vehicle_id: int) -> None:
         """The vehicle got a plain control."""
         self._targets.pop(vehicle_id, None)
+        self._courses.pop(vehicle_id, None)
 
-    def drive(self, world: World) -> None:
-        """Set the controls of all piloted vehicles for the coming tick."""
+    def drive(self, world: World, step: float) -> None:
+        """Set the controls of all piloted vehicles for the coming tick of ``step`` seconds."""
         for vehicle_id, target in list(self._targets.items()):
             vehicle = world.actors.get(vehicle_id)
             if not isinstance(vehicle, Vehicle):
-                del self._targets[vehicle_id]
+                self.release(vehicle_id)
                 continue
-            vehicle.control = ackermann_control(target, vehicle.speed_forward, vehicle_spec(vehicle.type_id).steer_gain)
+            present = self._courses.get(vehicle_id, Course(vehicle.steer_rad, vehicle.speed_forward))
+            course = self._courses[vehicle_id] = target.approach(present, step)
+            largest = vehicle_spec(vehicle.type_id).steer_gain * vehicle.steer_share
+            vehicle.control = ackermann_control(course, vehicle.speed_forward, largest)
 
 
-def ackermann_control(target: AckermannTarget, speed: float, max_steer: float) -> VehicleControl:
-    """Pedals and steering that bring a vehicle of forward ``speed`` (m/s) towards the target; ``max_steer`` in
+def ackermann_control(target: Course, speed: float, max_steer: float) -> VehicleControl:
+    """Pedals and steering that bring a vehicle of forward ``speed`` (m/s) onto a course; ``max_steer`` in
     radians.
     """
     steer = min(max(target.steer / max_steer, -1.0), 1.0)

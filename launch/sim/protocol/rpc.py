@@ -34,7 +34,7 @@ def _plain(thing: Any) -> Any:
     raise TypeError(f"cannot send a {type(thing).__name__} over RPC")
 
 
-_packer = msgpack.Packer(use_bin_type=True, default=_plain)
+_packer = msgpack.Packer(use_bin_type=True, default=_plain, unicode_errors="surrogateescape")
 
 
 def pack(thing: Any) -> bytes:
@@ -70,6 +70,7 @@ class RpcConnection(asyncio.Protocol):
         self._reader = request_reader()
         self._transport: asyncio.Transport | None = None
         self._waiting: asyncio.Task | None = None
+        self._choked = False  # the client does not read its replies
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Called by asyncio."""
@@ -91,6 +92,18 @@ class RpcConnection(asyncio.Protocol):
         except msgpack.BufferFull:
             self._hang_up(f"a message is larger than {MAX_MESSAGE_BYTES} bytes")
             return
+        if self._waiting is None and not self._choked:
+            self._drain()
+
+    def pause_writing(self) -> None:
+        """Called by asyncio: replies pile up. Nothing more is read or served until the client has taken them."""
+        self._choked = True
+        self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        """Called by asyncio: the client has read its replies."""
+        self._choked = False
+        self._transport.resume_reading()
         if self._waiting is None:
             self._drain()
 
@@ -99,7 +112,7 @@ class RpcConnection(asyncio.Protocol):
         try:
             for message in self._reader:
                 self._serve(message)
-                if self._waiting is not None:
+                if self._waiting is not None or self._choked or self._transport.is_closing():
                     return
         except (msgpack.UnpackException, ValueError) as error:
             self._hang_up(f"not MessagePack-RPC ({error or type(error).__name__})")
@@ -133,7 +146,8 @@ class RpcConnection(asyncio.Protocol):
             result = explain(method, error)
         self._reply(message_id, None, result)
         self._waiting = None
-        self._drain()
+        if not self._choked:
+            self._drain()
 
     def _reply(self, message_id: int, error: str | None, result: Any) -> None:
         if self._transport.is_closing():
@@ -163,4 +177,5 @@ def explain(method: Method, error: Exception) -> Any:
     else:
         logger.error("%s failed", method.name, exc_info=error)
         text = f"{method.name} failed on the linkvla server: {type(error).__name__}: {error}"
-    return envelope.failure(text, void=method.void)
+    answer = envelope.failure(text, void=method.void)
+    return [answer] if method.bare else answer

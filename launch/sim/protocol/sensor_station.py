@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from linkvla.launch.sim.protocol import structs
 from linkvla.launch.sim.protocol.cameras import CameraWorker
+from linkvla.launch.sim.protocol.debug_shapes import DebugShapes
 from linkvla.launch.sim.protocol.envelope import MethodError
+from linkvla.launch.sim.protocol.environment import Environment
 from linkvla.launch.sim.protocol.sensor_frames import (
     COLLISION,
     GNSS,
@@ -99,15 +101,18 @@ class SensorStation:
             if channel.worker is not None and channel.worker.full:
                 await channel.worker.room()
 
-    def publish(self, events: StepEvents, *, may_drop: bool, rendering: bool) -> None:
+    def publish(
+        self, events: StepEvents, *, may_drop: bool, rendering: bool, environment: Environment, debug: DebugShapes
+    ) -> None:
         """Send what the sensors measured in the tick that just ended, and hand the cameras their frames.
 
         Args:
             events: of the tick.
+            environment, debug: what cameras must not see, and what RGB cameras see on top.
             may_drop: asynchronous mode: whoever is too slow misses a frame.
             rendering: False in no-rendering mode, where cameras stay silent.
         """
-        snapshot = None
+        snapshot = lines = None
         for channel in self._channels.values():
             readers = self._hub.subscribers(channel.stream_id)
             if not readers:
@@ -129,8 +134,11 @@ class SensorStation:
                     )
                 if may_drop and channel.worker.full:
                     continue
-                snapshot = snapshot or capture(self._world)
-                channel.worker.submit(snapshot, channel.sensor.pose.copy(), self._world.frame, self._world.elapsed)
+                if snapshot is None:
+                    snapshot = environment.veil(capture(self._world), self._scene.result())
+                    lines = debug.lines()
+                pose = channel.sensor.pose.copy()
+                channel.worker.submit(snapshot, pose, self._world.frame, self._world.elapsed, lines)
             channel.last_sent = self._world.elapsed
 
     def _due(self, channel: _Channel) -> bool:

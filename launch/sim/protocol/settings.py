@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from linkvla.launch.sim.protocol.envelope import MethodError
+from linkvla.launch.sim.protocol.structs import number, whole
 
 DEFAULT_STEP_S = 0.05
+SHORTEST_STEP_S = 1e-4
 
 
 @dataclass(frozen=True)
@@ -49,8 +51,25 @@ class EpisodeSettings:
 
     @staticmethod
     def decode(fields: list) -> EpisodeSettings:
-        """From the wire. Raises MethodError for a step that cannot be simulated."""
-        fixed = fields[2][1] if fields[2][0] else None
-        if fixed is not None and not 0.0 <= fixed <= 1.0:
-            raise MethodError(f"fixed_delta_seconds is {fixed:g}; use a value between 0 (none) and 1 s")
-        return EpisodeSettings(fields[0], fields[1], fixed or None, *fields[3:11])
+        """From the wire. Raises MethodError for a step that cannot be simulated and for what no client could read
+        back.
+        """
+        synchronous, no_rendering, optional, substepping, substep, substeps, culling, ragdolls, tile, active, ego = (
+            fields
+        )
+        fixed = number(optional[1], "fixed_delta_seconds") if optional[0] else 0.0
+        if fixed != 0.0 and not SHORTEST_STEP_S <= fixed <= 1.0:
+            raise MethodError(f"fixed_delta_seconds is {fixed:g}; use 0 (none) or {SHORTEST_STEP_S:g} to 1 s")
+        return EpisodeSettings(
+            bool(synchronous),
+            bool(no_rendering),
+            fixed or None,
+            bool(substepping),
+            number(substep, "max_substep_delta_time"),
+            whole(substeps, "max_substeps", 0, 1 << 16),
+            number(culling, "max_culling_distance"),
+            bool(ragdolls),
+            number(tile, "tile_stream_distance"),
+            number(active, "actor_active_distance"),
+            bool(ego),
+        )

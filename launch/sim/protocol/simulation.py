@@ -11,16 +11,23 @@ from pathlib import Path
 
 from linkvla.launch.sim.errors import TownError
 from linkvla.launch.sim.protocol import state
+from linkvla.launch.sim.protocol.debug_shapes import DebugShapes
 from linkvla.launch.sim.protocol.envelope import MethodError
+from linkvla.launch.sim.protocol.environment import Environment
 from linkvla.launch.sim.protocol.pilots import AckermannPilots
+from linkvla.launch.sim.protocol.recorder import Recorder
+from linkvla.launch.sim.protocol.recording import RecordingFolder
+from linkvla.launch.sim.protocol.replayer import Replayer
 from linkvla.launch.sim.protocol.rpc import Session
 from linkvla.launch.sim.protocol.sensor_station import SensorStation
 from linkvla.launch.sim.protocol.settings import EpisodeSettings
 from linkvla.launch.sim.protocol.streams import StreamHub
+from linkvla.launch.sim.protocol.street_lamps import StreetLamps
 from linkvla.launch.sim.protocol.traffic_managers import TrafficManagers
 from linkvla.launch.sim.render.camera import Camera, CameraRenderer
 from linkvla.launch.sim.render.capture import capture
 from linkvla.launch.sim.render.scene import TownScene
+from linkvla.launch.sim.world.actors import Actor, Prop, Vehicle, Walker
 from linkvla.launch.sim.world.pose import Pose
 from linkvla.launch.sim.world.town import Town
 from linkvla.launch.sim.world.town_loader import available_towns, load_town, town_from_xodr
@@ -30,6 +37,8 @@ logger = logging.getLogger(__name__)
 
 GENERATED_TOWN = "OpenDriveMap"  # the name under which CARLA's clients load an OpenDRIVE text of their own
 _IDLE_S = 0.02
+_SHORTEST_STEP_S, _LONGEST_STEP_S = 0.01, 0.1  # of a tick with variable delta
+_TOO_MUCH = 1e6  # of an actor's place (m), velocity (m/s) and spin (degrees/s) together: it is lost
 
 
 class Simulation:
@@ -40,9 +49,12 @@ class Simulation:
         directories: where further towns are looked for, before the shipped ones.
         seed: of the scenery and the world's random numbers.
         hub: the streams.
+        recordings: the one folder in which clients may record and replay; None: a fresh temporary one.
     """
 
-    def __init__(self, town: Town, directories: Sequence[Path], seed: int, hub: StreamHub) -> None:
+    def __init__(
+        self, town: Town, directories: Sequence[Path], seed: int, hub: StreamHub, recordings: Path | None = None
+    ) -> None:
         self.hub = hub
         self.settings = EpisodeSettings()
         self.episode_id = 1
@@ -50,6 +62,8 @@ class Simulation:
         self.traffic_managers = TrafficManagers()
         self.gravity = 9.81  # m/s^2, as clients set it for IMUs; stored only
         self.world_stream = hub.new_stream()
+        self.recorder = Recorder(RecordingFolder(recordings))
+        self.replayer = Replayer()
         self._directories = tuple(directories)
         self._seed = seed
         self._born = time.monotonic()
@@ -63,6 +77,15 @@ class Simulation:
         self.sensors = SensorStation(world, self.scene, self.hub)
         self.pilots = AckermannPilots()
         self.physics_controls: dict[int, list] = {}  # as clients stored them, by vehicle id
+        self.wheel_angles: dict[int, dict[int, float]] = {}  # degrees, as clients set them, by vehicle id and wheel
+        self.wheel_pitches: dict[int, dict[int, float]] = {}
+        self.poses: dict[int, tuple[dict[str, Pose], float]] = {}  # bones that clients set and their weight, by walker
+        self._delta = self.settings.step  # s, of the latest tick
+        self.replayer.forget()
+        self.recorder.stop()
+        self.environment = Environment(world.town)
+        self.lamps = StreetLamps(world.town)
+        self.debug = DebugShapes()
         self._flags = state.MAP_CHANGED | state.LIGHTS_PENDING
 
     # -- clock ---------------------------------------------------------------------------------------------------------
@@ -78,21 +101,49 @@ class Simulation:
             await self.hub.all_connected()
             if self.settings.synchronous_mode:
                 await self.sensors.room()
-            self._step()
+            self._step(self.settings.step)
             if self.settings.synchronous_mode:
                 self.traffic_managers.ticked(self.frame)
             return self.frame
 
-    def _step(self) -> None:
+    async def _tick_freely(self, step: float) -> None:
+        """Advance by ``step`` seconds unless a client has taken over the clock meanwhile."""
+        async with self._clock:
+            await self.hub.all_connected()
+            if not self.settings.synchronous_mode:
+                self._step(step)
+
+    def _step(self, step: float) -> None:
         world, settings = self.world, self.settings
-        self.pilots.drive(world)
-        events: StepEvents = world.step(settings.step)
+        self.pilots.drive(world, step)
+        self.replayer.advance(world, step)
+        events: StepEvents = world.step(step)
+        self._expel()
+        self.recorder.write(world, events)
+        self._delta = step
         message = self._world_message()
         self._flags = 0
         may_drop = not settings.synchronous_mode
         self.hub.greet(self.world_stream, message)
         self.hub.send(self.world_stream, message, may_drop=may_drop)
-        self.sensors.publish(events, may_drop=may_drop, rendering=not settings.no_rendering_mode)
+        self.debug.expire(world.elapsed)
+        self.sensors.publish(
+            events,
+            may_drop=may_drop,
+            rendering=not settings.no_rendering_mode,
+            environment=self.environment,
+            debug=self.debug,
+        )
+
+    def _expel(self) -> None:
+        """Destroy what was thrown out of the world: its numbers could not be sent, and would stop everybody's clock."""
+        free = (a for a in self.world.actors.values() if isinstance(a, (Vehicle, Walker, Prop)))
+        lost = [a.id for a in free if not _is_in_the_world(a)]
+        for actor_id in lost:
+            logger.warning("actor %d left the world and is destroyed", actor_id)
+            self.world.destroy(actor_id)
+        if lost:
+            self.sensors.prune()
 
     def _world_message(self) -> bytes:
         world = self.world
@@ -100,7 +151,7 @@ class Simulation:
             world.actors.values(),
             frame=world.frame,
             elapsed=world.elapsed,
-            step=self.settings.step,
+            step=self._delta,
             episode_id=self.episode_id,
             wall_clock=time.monotonic() - self._born,
             flags=self._flags,
@@ -108,21 +159,39 @@ class Simulation:
         )
 
     async def run_freely(self) -> None:
-        """Asynchronous mode: ticks in real time while somebody is connected. Runs until cancelled."""
+        """Asynchronous mode: ticks in real time while somebody is connected. Runs until cancelled.
+
+        With ``fixed_delta_seconds`` every tick is that long, and a busy machine falls behind the wall clock; without
+        it a tick is as long as the time since the one before, within bounds.
+        """
         loop = asyncio.get_running_loop()
-        due = loop.time()
+        due = last = loop.time()
         while True:
             if self.settings.synchronous_mode or not self.sessions:
                 await asyncio.sleep(_IDLE_S)
-                due = loop.time()
+                due = last = loop.time()
                 continue
-            await self.tick()
+            now = loop.time()
+            step = self.settings.fixed_delta_seconds or min(max(now - last, _SHORTEST_STEP_S), _LONGEST_STEP_S)
+            last = now
+            await self._tick_freely(step)
             due = max(due + self.settings.step, loop.time())
             await asyncio.sleep(due - loop.time())
 
     def warm_up(self) -> None:
         """Run one step before anybody connects, so that compiling the physics costs no client its time-out."""
         self.world.step(self.settings.step)
+
+    # -- lamps ---------------------------------------------------------------------------------------------------------
+
+    def lights_changed(self) -> None:
+        """Tell all clients with the next frame that street lamps were switched."""
+        self._flags |= state.LIGHTS_PENDING
+
+    def follow_the_sun(self) -> None:
+        """Switch the street lamps by the weather's sun, where they follow it."""
+        if self.lamps.dusk(self.world.weather.sun_altitude_angle < 0.0):
+            self.lights_changed()
 
     # -- episodes ------------------------------------------------------------------------------------------------------
 
@@ -164,6 +233,8 @@ class Simulation:
             return load_town(wanted, self._directories)
         except TownError as error:
             raise MethodError(str(error)) from error
+        except (ValueError, RuntimeError) as error:
+            raise MethodError(f"town {wanted!r:.80} cannot be built ({error}): correct the OpenDRIVE file") from error
 
     def store_opendrive(self, xodr: str) -> None:
         """Keep an OpenDRIVE text that a client will load as ``OpenDriveMap``."""
@@ -179,7 +250,16 @@ class Simulation:
     def close(self) -> None:
         """Stop the threads."""
         self.sensors.close()
+        self.recorder.stop()
         self._builder.shutdown(wait=False, cancel_futures=True)
+
+
+def _is_in_the_world(actor: Actor) -> bool:
+    place = actor.pose
+    total = abs(place.x) + abs(place.y) + abs(place.z)
+    for part in (*actor.velocity.tolist(), *actor.angular_velocity.tolist()):
+        total += abs(part)
+    return total < _TOO_MUCH  # False for NaN
 
 
 def _build_scene(town: Town, seed: int) -> TownScene:

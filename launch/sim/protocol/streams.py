@@ -25,6 +25,7 @@ _TCP, _SAME_HOST_AS_RPC = 1, 0
 MAX_BACKLOG_BYTES = 64 << 20
 SLOW_READER_S = 20.0
 FIRST_FRAME_GUARD_S = 1.0
+_ACCEPT_PAUSE_S = 0.05
 
 
 def encode_token(stream_id: int, port: int) -> bytes:
@@ -172,8 +173,11 @@ class StreamHub:
     # -- first-frame guard ---------------------------------------------------------------------------------------------
 
     def announce(self, stream_id: int) -> None:
-        """A client has asked for the token and is about to connect; see ``all_connected``."""
-        self._announced[stream_id] = time.monotonic() + FIRST_FRAME_GUARD_S
+        """A client has asked for the token and is about to connect; see ``all_connected``. Numbers that are no stream
+        hold nobody up.
+        """
+        if isinstance(stream_id, int) and 0 < stream_id < self._next_id:
+            self._announced[stream_id] = time.monotonic() + FIRST_FRAME_GUARD_S
 
     async def all_connected(self) -> None:
         """Wait (at most a second) until every announced reader has connected.
@@ -197,7 +201,12 @@ class StreamHub:
         """Serve the listening socket until cancelled."""
         loop = asyncio.get_running_loop()
         while True:
-            connection, _ = await loop.sock_accept(listener)
+            try:
+                connection, _ = await loop.sock_accept(listener)
+            except OSError as error:  # no file descriptor left, or the client is gone already
+                logger.warning("a stream connection could not be taken: %s", error)
+                await asyncio.sleep(_ACCEPT_PAUSE_S)
+                continue
             task = loop.create_task(self._introduce(connection))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -231,8 +240,7 @@ class StreamHub:
                 gone = True
             if gone:
                 subscriber.close()
-                with self._lock:
-                    self._subscribers[stream_id].remove(subscriber)
+                self._forget(stream_id, subscriber)
 
         with self._lock:
             readers = self._subscribers.setdefault(stream_id, [])
@@ -243,6 +251,14 @@ class StreamHub:
         self._announced.pop(stream_id, None)
         if not self._announced and self._settled is not None and not self._settled.done():
             self._settled.set_result(None)
+
+    def _forget(self, stream_id: int, subscriber: Subscriber) -> None:
+        with self._lock:
+            readers = [s for s in self._subscribers.get(stream_id, ()) if s is not subscriber]
+            if readers:
+                self._subscribers[stream_id] = readers
+            else:
+                self._subscribers.pop(stream_id, None)
 
     def close(self) -> None:
         """Event loop only. Drop every reader."""

@@ -22,12 +22,31 @@ ANY = 255
 _TAG_OF_SHAPE = {"car": CAR, "van": CAR, "truck": TRUCK, "bus": BUS, "motorcycle": MOTORCYCLE, "bicycle": BICYCLE}
 
 
+LARGEST = 1e7  # of any number from the wire: it fits a float32, and so does whatever a tick makes of it
+
+
 def number(raw: Any, what: str = "a number") -> float:
-    """A finite float from the wire; NaN and infinity would poison the world."""
+    """A finite float of moderate size from the wire; NaN, infinity and giants would poison the world."""
     result = float(raw)
     if not math.isfinite(result):
         raise MethodError(f"{what} is {result}; send a finite number")
+    if abs(result) > LARGEST:
+        raise MethodError(f"{what} is {result:g}; send something between {-LARGEST:g} and {LARGEST:g}")
     return result
+
+
+def whole(raw: Any, what: str, low: int, high: int) -> int:
+    """An integer between ``low`` and ``high`` from the wire."""
+    if isinstance(raw, bool) or not isinstance(raw, int) or not low <= raw <= high:
+        raise MethodError(f"{what} is {raw!r:.80}; send a whole number between {low} and {high}")
+    return raw
+
+
+def short_text(raw: Any, what: str, longest: int = 256) -> str:
+    """A text of at most ``longest`` characters from the wire that every client can decode."""
+    if not isinstance(raw, str) or len(raw) > longest or any("\ud800" <= letter <= "\udfff" for letter in raw):
+        raise MethodError(f"{what} is {raw!r:.80}; send UTF-8 text of at most {longest} characters")
+    return raw
 
 
 def decode_vector(raw: Sequence[float]) -> np.ndarray:
@@ -61,7 +80,7 @@ def decode_control(raw: Sequence) -> VehicleControl:
         bool(hand_brake),
         bool(reverse),
         bool(manual),
-        int(gear),
+        min(max(int(gear), -1), 32),
     )
 
 

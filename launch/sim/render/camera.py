@@ -115,7 +115,8 @@ class CameraRenderer:
         to_camera = np.ascontiguousarray(to_world.T)
         mesh, bank = self._scene.mesh, self._bank
         spans = self._visible(to_camera, eye, lens)
-        draw_cells(mesh.corners, spans, to_camera, eye, lens, np.float32(FAR), inverse_depth, triangle)
+        corners = mesh.corners if snapshot.corners is None else snapshot.corners
+        draw_cells(corners, spans, to_camera, eye, lens, np.float32(FAR), inverse_depth, triangle)
         template, poses, paints, owners = self._instances(snapshot)
         self._reserve(int(bank.size[template].sum()))
         draw_instances(

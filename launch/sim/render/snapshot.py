@@ -32,5 +32,6 @@ class SceneSnapshot:
     actors: tuple[RenderActor, ...]
     light_states: np.ndarray  # (number of town lights,) uint8 LightState, in the order of Town.traffic_lights
     weather: Weather
+    corners: np.ndarray | None = None  # (N, 3, 3) float32 m in place of the town's own, where parts of it are hidden
     light_ids: tuple[int, ...] = ()  # actor ids of Town.traffic_lights, as far as there are any
     sign_ids: tuple[int, ...] = ()  # actor ids of Town.stop_signs

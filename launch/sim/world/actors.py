@@ -50,6 +50,7 @@ class Actor:
     collisions: bool = True
     gravity: bool = True
     alive: bool = True
+    dead: bool = False  # killed by a client: it takes no more controls
     definition_uid: int = 0
     description_attributes: list[Any] = field(default_factory=list)  # raw, as the client sent them
 
@@ -69,6 +70,9 @@ class Vehicle(Actor):
     at_light_id: int = 0  # actor id of the light in whose trigger box it is; 0: none
     light_state: LightState = LightState.GREEN
     constant_velocity: np.ndarray | None = None  # (3,) m/s in the vehicle's frame
+    mass: float | None = None  # kg, in place of its kind's
+    steer_share: float = 1.0  # of its kind's largest wheel angle, at full steer
+    open_doors: int = 0  # bit mask, as carla.VehicleDoor numbers them
     shape: str = "car"  # car, van, truck, bus, motorcycle, bicycle
     colour: tuple[float, float, float] = (0.5, 0.5, 0.5)  # 0..1 RGB
     steer_rad: float = 0.0  # road-wheel angle, positive to the right
@@ -83,6 +87,7 @@ class Vehicle(Actor):
 class Walker(Actor):
     """A pedestrian moved by WalkerControl."""
 
+    constant_velocity: np.ndarray | None = None  # (3,) m/s in the walker's frame
     direction: np.ndarray = field(default_factory=_zeros)  # (3,) unit vector, world
     speed: float = 0.0  # m/s
     jump: bool = False

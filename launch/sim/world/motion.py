@@ -43,7 +43,7 @@ def _parameters(type_id: str) -> np.ndarray:
 def mass_of(actor: Actor) -> float:
     """kg; infinite for what impacts cannot move."""
     if isinstance(actor, Vehicle) and actor.simulate_physics:
-        return vehicle_spec(actor.type_id).mass
+        return actor.mass or vehicle_spec(actor.type_id).mass
     if isinstance(actor, Walker) and actor.simulate_physics:
         return WALKER_MASS
     if isinstance(actor, Prop) and actor.simulate_physics and actor.shape == "cone":
@@ -66,6 +66,9 @@ def move_vehicles(vehicles: Sequence[Vehicle], dt: float) -> None:
         reverse = control.reverse or (control.manual_gear_shift and control.gear < 0)
         controls[row] = control.throttle, control.steer, control.brake, control.hand_brake, reverse, slope
         parameters[row] = _parameters(item.type_id)
+        if item.mass is not None:
+            parameters[row, model.DRIVE] *= vehicle_spec(item.type_id).mass / item.mass
+        parameters[row, model.GAIN] *= item.steer_share
     model.step_batch(states, controls, parameters, dt)
     for row, item in enumerate(vehicles):
         x, y, yaw, speed, wheel, lateral, spin, rate, slip = states[row].tolist()
@@ -112,6 +115,9 @@ def follow_teleports(actors: Sequence[Actor], places: dict[int, np.ndarray], dt:
 def move_walkers(walkers: Sequence[Walker], dt: float) -> None:
     """Advance walkers by ``dt`` seconds where their controls point."""
     for item in walkers:
+        if item.constant_velocity is not None:
+            _slide(item, dt)
+            continue
         length = math.hypot(float(item.direction[0]), float(item.direction[1]))
         speed = min(max(item.speed, 0.0), WALKER_SPEED) if length > 1e-6 else 0.0
         ux, uy = (item.direction[:2] / length).tolist() if length > 1e-6 else (0.0, 0.0)
@@ -124,6 +130,14 @@ def move_walkers(walkers: Sequence[Walker], dt: float) -> None:
         if item.jump and item.velocity[2] == 0.0:
             item.velocity[2] = 4.2
             item.pose.z += SUSPENSION
+
+
+def _slide(item: Walker, dt: float) -> None:
+    """A walker at a constant velocity keeps its heading."""
+    velocity = item.pose.rotation_matrix() @ item.constant_velocity
+    item.velocity[:2] = velocity[:2]
+    item.pose.x += float(velocity[0]) * dt
+    item.pose.y += float(velocity[1]) * dt
 
 
 def settle(actors: Sequence[Actor], ground: Ground, kerbs: Sequence[float], dt: float) -> None:

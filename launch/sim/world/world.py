@@ -189,9 +189,9 @@ class World:
             actor.spin = math.radians(float(velocity[2]))
 
     def set_constant_velocity(self, actor_id: int, velocity: np.ndarray | None) -> None:
-        """Hold a vehicle at a velocity, (3,) m/s in its own frame; None lets go."""
+        """Hold a vehicle or walker at a velocity, (3,) m/s in its own frame; None lets go."""
         actor = self.actors.get(actor_id)
-        if isinstance(actor, Vehicle):
+        if isinstance(actor, (Vehicle, Walker)):
             actor.constant_velocity = None if velocity is None else np.asarray(velocity, dtype=np.float64)
 
     def add_impulse(self, actor_id: int, impulse: np.ndarray) -> None:
@@ -201,6 +201,13 @@ class World:
             mass = motion.mass_of(actor)
             if math.isfinite(mass):
                 motion.push(actor, np.asarray(impulse, dtype=np.float64) / mass)
+
+    def add_angular_impulse(self, actor_id: int, impulse: np.ndarray) -> None:
+        """Turn a vehicle with (3,) N m s, world; only the turn about z acts, with the inertia of its box."""
+        actor = self.actors.get(actor_id)
+        if isinstance(actor, Vehicle) and actor.simulate_physics:
+            inertia = motion.mass_of(actor) * (actor.box.half_x**2 + actor.box.half_y**2) / 3.0
+            actor.spin += float(impulse[2]) / inertia
 
     # ---------------------------------------------------------------- lights and ground
 
