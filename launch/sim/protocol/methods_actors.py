@@ -9,7 +9,7 @@ from linkvla.launch.sim.protocol import lookup, structs
 from linkvla.launch.sim.protocol.envelope import MethodError
 from linkvla.launch.sim.protocol.registry import rpc
 from linkvla.launch.sim.protocol.rpc import Session
-from linkvla.launch.sim.protocol.sensor_station import camera_of
+from linkvla.launch.sim.protocol.sensor_station import check_sensor
 from linkvla.launch.sim.world.actors import Actor, Sensor, Vehicle, VehicleControl, Walker
 from linkvla.launch.sim.world.blueprints import AttributeKind, Blueprint, blueprints
 from linkvla.launch.sim.world.pose import Pose
@@ -63,9 +63,8 @@ def spawn(session: Session, description: list, pose: Pose, parent_id: int = 0) -
     simulation = session.simulation
     if parent_id and parent_id not in simulation.world.actors:
         raise MethodError(f"unable to attach actor: parent actor {parent_id} not found")
-    if type_id.startswith("sensor.camera."):
-        camera_of(attributes)  # refuse before anything is spawned
     try:
+        check_sensor(type_id, attributes)  # refuse before anything is spawned
         actor = simulation.world.spawn(type_id, attributes, pose, parent_id=parent_id)
     except SimError as error:
         raise MethodError(str(error)) from error

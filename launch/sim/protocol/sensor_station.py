@@ -2,43 +2,70 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
+from linkvla.launch.sim.errors import SpawnError
 from linkvla.launch.sim.protocol import structs
-from linkvla.launch.sim.protocol.cameras import CameraWorker
+from linkvla.launch.sim.protocol.camera_rigs import CameraRigs
+from linkvla.launch.sim.protocol.cameras import CameraJob
 from linkvla.launch.sim.protocol.debug_shapes import DebugShapes
-from linkvla.launch.sim.protocol.envelope import MethodError
 from linkvla.launch.sim.protocol.environment import Environment
+from linkvla.launch.sim.protocol.image_outputs import ImageOutput, image_output
+from linkvla.launch.sim.protocol.scanners import ScanJob, scan_of, scan_worker
 from linkvla.launch.sim.protocol.sensor_frames import (
     COLLISION,
+    DVS,
     GNSS,
     IMU,
+    LIDAR,
     OBSTACLE,
+    RADAR,
+    SEMANTIC_LIDAR,
     TYPE_OF_SENSOR,
     encode_measurement,
 )
 from linkvla.launch.sim.protocol.streams import StreamHub
+from linkvla.launch.sim.protocol.workers import FrameWorker
 from linkvla.launch.sim.render.camera import Camera
 from linkvla.launch.sim.render.capture import capture
+from linkvla.launch.sim.render.debug_overlay import DebugLines
 from linkvla.launch.sim.render.scene import TownScene
+from linkvla.launch.sim.render.snapshot import SceneSnapshot
 from linkvla.launch.sim.sensors import gnss, imu, obstacle
+from linkvla.launch.sim.sensors.options import EventOptions, LidarOptions, RadarOptions, real, whole
+from linkvla.launch.sim.sensors.ray_caster import SharedCaster
 from linkvla.launch.sim.world.actors import Actor, Sensor
 from linkvla.launch.sim.world.world import StepEvents, World
 
 _CLOCK_SLACK_S = 1e-4
+_LONG_AGO = -1e9
+_SCANNERS = (LIDAR, SEMANTIC_LIDAR, RADAR)
 LARGEST_IMAGE_SIDE = 8192
+LARGEST_IMAGE = 1 << 25  # pixels
 
 
-def camera_of(attributes: dict[str, str]) -> Camera:
-    """The camera that a blueprint describes. Raises MethodError for a size that cannot be drawn."""
-    width, height = int(attributes["image_size_x"]), int(attributes["image_size_y"])
-    fov = structs.number(attributes["fov"], "fov")
-    if not (1 <= width <= LARGEST_IMAGE_SIDE and 1 <= height <= LARGEST_IMAGE_SIDE):
-        raise MethodError(f"image size {width}x{height}: each side must be 1 to {LARGEST_IMAGE_SIDE} pixels")
-    if not 1.0 <= fov <= 170.0:
-        raise MethodError(f"camera fov is {fov:g} degrees; use 1 to 170")
-    return Camera(width, height, fov)
+def camera_of(attributes: Mapping[str, str]) -> Camera:
+    """The camera that a blueprint describes. Raises SimError for one that cannot be drawn."""
+    width = whole(attributes, "image_size_x", 1, LARGEST_IMAGE_SIDE)
+    height = whole(attributes, "image_size_y", 1, LARGEST_IMAGE_SIDE)
+    if width * height > LARGEST_IMAGE:
+        raise SpawnError(f"Spawn failed: image size {width}x{height}: at most {LARGEST_IMAGE} pixels")
+    return Camera(width, height, real(attributes, "fov", 1.0, 170.0))
+
+
+def check_sensor(type_id: str, attributes: Mapping[str, str]) -> None:
+    """Raises SimError where the attributes of a sensor say what it cannot do. Other actors pass."""
+    kind = TYPE_OF_SENSOR.get(type_id)
+    if type_id.startswith("sensor.camera."):
+        camera_of(attributes)
+    if kind == DVS:
+        EventOptions.read(attributes)
+    elif kind in (LIDAR, SEMANTIC_LIDAR):
+        LidarOptions.read(attributes, kind == SEMANTIC_LIDAR)
+    elif kind == RADAR:
+        RadarOptions.read(attributes)
 
 
 @dataclass
@@ -48,8 +75,9 @@ class _Channel:
     stream_id: int
     sensor_tick: float  # s
     camera: Camera | None
-    worker: CameraWorker | None = None
-    last_sent: float = -1e9  # s
+    output: ImageOutput | None = None  # of a camera that is being read
+    worker: FrameWorker | None = None  # of a camera or scanner that is being read
+    last_sent: float = _LONG_AGO  # s
 
 
 class SensorStation:
@@ -66,6 +94,9 @@ class SensorStation:
         self._scene = scene
         self._hub = hub
         self._channels: dict[int, _Channel] = {}
+        self._rigs = CameraRigs(scene, hub)
+        self._before = world.elapsed  # s, at the tick before
+        self.rays = SharedCaster(scene)
 
     def add(self, sensor: Sensor) -> None:
         """Give a newly spawned sensor its stream."""
@@ -85,18 +116,21 @@ class SensorStation:
             self._stop(self._channels.pop(actor_id))
 
     def close(self) -> None:
-        """Stop all cameras."""
+        """Stop all threads."""
         for channel in self._channels.values():
             self._stop(channel)
         self._channels.clear()
 
-    @staticmethod
-    def _stop(channel: _Channel) -> None:
-        if channel.worker is not None:
+    def _stop(self, channel: _Channel) -> None:
+        """Nobody reads the channel any more; whoever does next gets a fresh start."""
+        if channel.camera is not None:
+            self._rigs.leave(channel.stream_id)
+        elif channel.worker is not None:
             channel.worker.stop()
+        channel.worker, channel.output, channel.last_sent = None, None, _LONG_AGO
 
     async def room(self) -> None:
-        """Wait until every camera can take another frame."""
+        """Wait until every thread can take another frame."""
         for channel in list(self._channels.values()):
             if channel.worker is not None and channel.worker.full:
                 await channel.worker.room()
@@ -112,34 +146,64 @@ class SensorStation:
             may_drop: asynchronous mode: whoever is too slow misses a frame.
             rendering: False in no-rendering mode, where cameras stay silent.
         """
-        snapshot = lines = None
-        for channel in self._channels.values():
-            readers = self._hub.subscribers(channel.stream_id)
-            if not readers:
-                if channel.worker is not None:
-                    channel.worker.stop()
-                    channel.worker = None
-                continue
+        due = [channel for channel in self._channels.values() if self._is_read(channel)]
+        for channel in due:
             if channel.kind == COLLISION:
                 self._publish_collisions(channel, events, may_drop)
-                continue
-            if not self._due(channel):
-                continue
-            if channel.camera is None:
+        due = [channel for channel in due if channel.kind != COLLISION and self._due(channel)]
+        cameras = [channel for channel in due if channel.camera is not None]
+        scanners = [channel for channel in due if channel.kind in _SCANNERS]
+        snapshot = capture(self._world) if scanners or (cameras and rendering) else None
+        if cameras and rendering:
+            seen = environment.veil(snapshot, self._scene.result())
+            self._publish_images(cameras, seen, debug.lines(), may_drop)
+        for channel in scanners:
+            self._publish_scan(channel, snapshot, may_drop)
+        for channel in due:
+            if channel.camera is None and channel.kind not in _SCANNERS:
                 self._publish_measurement(channel, may_drop)
-            elif rendering:
-                if channel.worker is None:
-                    channel.worker = CameraWorker(
-                        channel.sensor.type_id, channel.camera, self._scene, self._hub, channel.stream_id
-                    )
-                if may_drop and channel.worker.full:
-                    continue
-                if snapshot is None:
-                    snapshot = environment.veil(capture(self._world), self._scene.result())
-                    lines = debug.lines()
-                pose = channel.sensor.pose.copy()
-                channel.worker.submit(snapshot, pose, self._world.frame, self._world.elapsed, lines)
-            channel.last_sent = self._world.elapsed
+                channel.last_sent = self._world.elapsed
+        self._before = self._world.elapsed
+
+    def _is_read(self, channel: _Channel) -> bool:
+        if self._hub.subscribers(channel.stream_id):
+            return True
+        if channel.worker is not None:
+            self._stop(channel)
+        return False
+
+    def _publish_images(
+        self, cameras: list[_Channel], snapshot: SceneSnapshot, lines: DebugLines | None, may_drop: bool
+    ) -> None:
+        """Hand the camera threads one job for each place from which somebody looks."""
+        jobs: dict[tuple, list[_Channel]] = {}
+        for channel in cameras:
+            if channel.worker is None:
+                sensor = channel.sensor
+                channel.worker = self._rigs.join(channel.stream_id, channel.camera, sensor)
+                channel.output = image_output(channel.kind, channel.camera, sensor.attributes, sensor.noise)
+            jobs.setdefault((id(channel.worker), astuple(channel.sensor.pose)), []).append(channel)
+        for channels in jobs.values():
+            first = channels[0]
+            if may_drop and first.worker.full:
+                continue
+            outputs = tuple((channel.stream_id, channel.output) for channel in channels)
+            pose, world = first.sensor.pose.copy(), self._world
+            first.worker.submit(CameraJob(snapshot, pose, world.frame, world.elapsed, lines, outputs))
+            for channel in channels:
+                channel.last_sent = world.elapsed
+
+    def _publish_scan(self, channel: _Channel, snapshot: SceneSnapshot, may_drop: bool) -> None:
+        sensor, world = channel.sensor, self._world
+        if channel.worker is None:
+            scan = scan_of(channel.kind, sensor.attributes, sensor.noise)
+            channel.worker = scan_worker(scan, self.rays, self._hub, channel.stream_id)
+        if may_drop and channel.worker.full:
+            return
+        since = self._before if channel.last_sent == _LONG_AGO else channel.last_sent
+        duration, velocity = world.elapsed - since, sensor.velocity.copy()
+        channel.worker.submit(ScanJob(snapshot, sensor.pose.copy(), velocity, duration, world.frame, world.elapsed))
+        channel.last_sent = world.elapsed
 
     def _due(self, channel: _Channel) -> bool:
         return self._world.elapsed - channel.last_sent >= channel.sensor_tick - _CLOCK_SLACK_S

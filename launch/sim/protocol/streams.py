@@ -166,6 +166,11 @@ class StreamHub:
         for subscriber in self._subscribers.get(stream_id, ()):
             subscriber.write(message, may_drop=may_drop)
 
+    def send_blocking(self, stream_id: int, message: memoryview) -> None:
+        """Any thread but the event loop's. Give a framed message to every reader of the stream, at their pace."""
+        for subscriber in self.subscribers(stream_id):
+            subscriber.write_blocking(message)
+
     def greet(self, stream_id: int, message: bytes) -> None:
         """Remember what a new reader of the stream gets at once (the world's latest state)."""
         self._greetings[stream_id] = message

@@ -108,6 +108,20 @@ _FILM = {
     "toe": 0.55,
     "white_clip": 0.04,
 }
+_LIDAR_LOSS = {
+    "atmosphere_attenuation_rate": 0.004,
+    "dropoff_general_rate": 0.45,
+    "dropoff_intensity_limit": 0.8,
+    "dropoff_zero_intensity": 0.4,
+    "noise_stddev": 0.0,
+}
+_EVENT_THRESHOLDS = {
+    "positive_threshold": 0.3,
+    "negative_threshold": 0.3,
+    "sigma_positive_threshold": 0.0,
+    "sigma_negative_threshold": 0.0,
+    "log_eps": 0.001,
+}
 _GNSS_NOISE = tuple(f"noise_{axis}_{what}" for axis in ("alt", "lat", "lon") for what in ("bias", "stddev"))
 _IMU_NOISE = tuple(
     f"noise_{what}_{axis}" for what in ("accel_stddev", "gyro_stddev", "gyro_bias") for axis in ("x", "y", "z")
@@ -168,6 +182,13 @@ def _walker(number: int) -> tuple[Attribute, ...]:
     )
 
 
+def _lidar(extra: dict[str, float]) -> tuple[Attribute, ...]:
+    scan = (_integer("channels", 32), _real("range", 10.0), _integer("points_per_second", 56000))
+    angles = {"rotation_frequency": 10.0, "upper_fov": 10.0, "lower_fov": -30.0, "horizontal_fov": 360.0}
+    numbers = tuple(_real(name, value) for name, value in (angles | extra).items())
+    return (_role("front"), _real("sensor_tick", 0.0), *scan, *numbers, _integer("noise_seed", 0))
+
+
 def _camera(extra: tuple[Attribute, ...] = ()) -> tuple[Attribute, ...]:
     size = (_role("front"), _integer("image_size_x", 800), _integer("image_size_y", 600), _real("fov", 90.0))
     return size + (_real("sensor_tick", 0.0),) + tuple(_real(k, v) for k, v in _CAMERA_OPTICS.items()) + extra
@@ -184,6 +205,19 @@ def _sensors() -> dict[str, tuple[Attribute, ...]]:
     return {
         "sensor.camera.rgb": _camera(rgb),
         "sensor.camera.depth": _camera(),
+        "sensor.camera.normals": _camera(),
+        "sensor.camera.optical_flow": _camera(),
+        "sensor.camera.instance_segmentation": _camera(),
+        "sensor.camera.dvs": _camera(
+            rgb
+            + tuple(_real(name, value) for name, value in _EVENT_THRESHOLDS.items())
+            + (_integer("refractory_period_ns", 0), _flag("use_log", True), _integer("noise_seed", 0))
+        ),
+        "sensor.lidar.ray_cast": _lidar(_LIDAR_LOSS),
+        "sensor.lidar.ray_cast_semantic": _lidar({}),
+        "sensor.other.radar": seeded
+        + (_real("horizontal_fov", 30.0), _real("vertical_fov", 30.0), _real("range", 100.0))
+        + (_integer("points_per_second", 1500),),
         "sensor.camera.semantic_segmentation": _camera(),
         "sensor.other.collision": (_role("front"),),
         "sensor.other.lane_invasion": (_role("front"),),
