@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from enum import Enum
 from types import ModuleType
 
 import carla
@@ -10,10 +11,12 @@ import carla
 
 def evaluator_base() -> type:
     """The leaderboard's ``AutonomousAgent`` where it is importable (CARLA leaderboard, Bench2Drive), else our own."""
-    module = _optional("leaderboard.autoagents.autonomous_agent")
-    if module is None:
-        module = importlib.import_module("linkvla.agent.autonomous_agent")
-    return module.AutonomousAgent
+    return _base_module().AutonomousAgent
+
+
+def evaluator_tracks() -> type[Enum]:
+    """The ``Track`` that belongs to ``evaluator_base()``: an evaluator takes members of its own only."""
+    return _base_module().Track
 
 
 def privileged_world() -> tuple[carla.World, carla.Actor] | None:
@@ -25,6 +28,11 @@ def privileged_world() -> tuple[carla.World, carla.Actor] | None:
     world = provider.get_world()
     ego = provider.get_hero_actor() if world is not None else None
     return (world, ego) if ego is not None else None
+
+
+def _base_module() -> ModuleType:
+    found = _optional("leaderboard.autoagents.autonomous_agent")
+    return found if found is not None else importlib.import_module("linkvla.agent.autonomous_agent")
 
 
 def _optional(name: str) -> ModuleType | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from functools import lru_cache
 from typing import Any
 
@@ -48,6 +49,8 @@ class LinkVLADriver:
     and ``control_source``, one of "first tick", "model", "stuck release", "no sensor data".
     """
 
+    tracks: type[Enum] = Track
+
     def setup(self, path_to_conf_file: str) -> None:
         """Load the policy and place the plan on the map.
 
@@ -56,7 +59,7 @@ class LinkVLADriver:
             CheckpointError: weights that are missing or damaged.
             RouteError: no plan, or one whose two formats contradict.
         """
-        self.track = Track.SENSORS
+        self.track = self.tracks.SENSORS
         self.settings = AgentSettings.parse(path_to_conf_file)
         self._policy = load_policy(self.settings)
         self._policy.reset()

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from linkvla.launch.commands import convert, data, driving, merging, scoring, teaching
+from linkvla.launch.commands import convert, data, driving, merging, running, scoring, teaching
 from linkvla.launch.failures import report, stop_on_sigterm
 
 app = typer.Typer(
@@ -43,6 +43,7 @@ for command in (
     driving.drive,
     driving.evaluate,
     driving.sim,
+    running.run,
     driving.doctor,
     teaching.collect,
     teaching.train,

@@ -127,9 +127,10 @@ def _towns() -> Iterator[Finding]:
 def _kernels() -> Iterator[Finding]:
     """Numba keeps compiled code beside the source, or in a folder of the user; without either each start compiles."""
     import linkvla.launch.sim.render as render
+    from linkvla.launch.environment import numba_cache_folder
 
-    chosen = os.environ.get("NUMBA_CACHE_DIR")
-    places = [Path(chosen)] if chosen else [Path(render.__file__).parent / "__pycache__", Path.home() / ".cache"]
+    chosen = numba_cache_folder()
+    places = [chosen] if chosen else [Path(render.__file__).parent / "__pycache__", Path.home() / ".cache"]
     usable = [place for place in places if _writable(place)]
     cached = sum(1 for _ in Path(render.__file__).parent.glob("__pycache__/*.nbi"))
     state = f"{cached} compiled renderer kernels cached" if cached else "the first start compiles"

@@ -21,6 +21,7 @@ MAY_IMPORT = {
     "linkvla.model": ("linkvla.model",),
     "linkvla.checkpoints": ("linkvla.model", "linkvla.checkpoints"),
     "linkvla.agent": ("linkvla.model", "linkvla.checkpoints", "linkvla.agent"),
+    "linkvla.launch.sim.pythonapi": ("linkvla.launch.sim.pythonapi",),
     "linkvla.launch.sim": ("linkvla.launch.sim",),
     "linkvla.launch.carla_server": ("linkvla.launch.carla_server",),
     "linkvla.launch": ("linkvla",),
@@ -35,6 +36,7 @@ EXCEPTIONS = {
 # Third-party packages, by top-level name. Rooms that are not named may import what setup.cfg lists.
 THIRD_PARTY = {
     "linkvla.model.interface": {"numpy"},
+    "linkvla.launch.sim.pythonapi": {"numpy", "networkx", "shapely", "carla"},
     "linkvla.launch.sim": {"numpy", "numba", "cv2", "msgpack", "carla"},
     "linkvla.launch.carla_server": set(),
 }
@@ -48,6 +50,9 @@ FORBIDDEN = {
 }
 
 CLIENT_SIDE = {"carla.Client", "carla.TrafficManager", "carla.World"}
+
+USERS_SIDE = "linkvla.launch.sim.pythonapi"
+"""Stands in for CARLA's package `agents`: runs in the programs of users, never in the server."""
 
 AUTHORING = "launch/sim/towns/"  # scripts that made the committed towns; they run on a developer's machine
 
@@ -124,11 +129,18 @@ def test_forbidden_packages():
     assert not wrong, "\n".join(wrong)
 
 
+def test_nobody_imports_the_stand_in_for_carlas_agents():
+    """It is found as the top-level package `agents`, by programs that put its folder on their path."""
+    users = [path for path in sources() if not inside(module_name(path), USERS_SIDE)]
+    wrong = [str(path.relative_to(ROOT)) for path in users if any(inside(name, USERS_SIDE) for name in imports(path))]
+    assert not wrong
+
+
 def test_the_simulator_is_no_client_of_itself():
     """Of the carla wheel, the simulator may use the offline map and its plain data types, never the client."""
     wrong = []
     for path in sources():
-        if not inside(module_name(path), "linkvla.launch.sim"):
+        if not inside(module_name(path), "linkvla.launch.sim") or inside(module_name(path), USERS_SIDE):
             continue
         nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         used = {ast.unparse(node) for node in nodes if isinstance(node, ast.Attribute)}

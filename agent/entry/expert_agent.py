@@ -3,12 +3,18 @@
 It reads the world through the evaluator's CarlaDataProvider and takes no configuration.
 """
 
-from linkvla.agent.compat import evaluator_base
+from linkvla.agent.compat import evaluator_base, evaluator_tracks
 from linkvla.agent.expert.expert_agent import ExpertDriver
 
 
 class PrivilegedExpertAgent(ExpertDriver, evaluator_base()):
     """The expert on the evaluator's own base class."""
+
+    tracks = evaluator_tracks()
+
+    def sensors(self) -> list[dict]:
+        """One that costs nothing and is not read: evaluators call results invalid where no sensor was used."""
+        return [{"type": "sensor.speedometer", "id": "speed", "reading_frequency": 20}]
 
 
 def get_entry_point() -> str:

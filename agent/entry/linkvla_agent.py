@@ -3,12 +3,14 @@
 The agent's configuration is ``CHECKPOINT[;key=value...]``; see ``linkvla.agent.settings``.
 """
 
-from linkvla.agent.compat import evaluator_base
+from linkvla.agent.compat import evaluator_base, evaluator_tracks
 from linkvla.agent.driving_agent import LinkVLADriver
 
 
 class LinkvlaAgent(LinkVLADriver, evaluator_base()):
     """LinkVLA on the evaluator's own base class."""
+
+    tracks = evaluator_tracks()
 
 
 def get_entry_point() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from enum import Enum
 from typing import Any
 
 import carla
@@ -31,6 +32,7 @@ class ExpertDriver:
     ``arc`` (m along ``route``), ``leaders`` and ``stop_arcs``.
     """
 
+    tracks: type[Enum] = Track
     expert_settings = ExpertSettings()
     _world: carla.World | None = None
     _ego: carla.Actor | None = None
@@ -47,7 +49,7 @@ class ExpertDriver:
 
     def setup(self, path_to_conf_file: str) -> None:
         """Nothing to load; the configuration is not used."""
-        self.track = Track.SENSORS
+        self.track = self.tracks.SENSORS
         self._follower = PlanFollower()
         self.route: DenseRoute | None = None
         self.arc = 0.0
