@@ -18,6 +18,7 @@ from linkvla.launch.sim.protocol import (  # noqa: F401  (the methods_* modules 
     methods_batch,
     methods_bones,
     methods_lights,
+    methods_rays,
     methods_recorder,
     methods_scenery,
     methods_session,

@@ -1,11 +1,10 @@
-"""The town as an object: boxes, layers, rays, lamps, debug drawings, textures."""
+"""The town as an object: boxes, layers, lamps, debug drawings, textures."""
 
 from __future__ import annotations
 
 from linkvla.launch.sim.protocol import structs
 from linkvla.launch.sim.protocol.debug_shapes import decode_shape
 from linkvla.launch.sim.protocol.environment import ALL_LAYERS
-from linkvla.launch.sim.protocol.rays import hits, unit
 from linkvla.launch.sim.protocol.registry import refuse, rpc
 from linkvla.launch.sim.protocol.rpc import Session
 from linkvla.launch.sim.world.pose import Box, Pose
@@ -46,27 +45,6 @@ def _load_map_layer(session: Session, layers: int) -> None:
 def _unload_map_layer(session: Session, layers: int) -> None:
     """Cameras stop to see the buildings or the foliage; towns have no other layers."""
     session.simulation.environment.set_layers(structs.whole(layers, "map layers", 0, ALL_LAYERS), loaded=False)
-
-
-# -- rays --------------------------------------------------------------------------------------------------------------
-
-
-@rpc("project_point")
-def _project_point(session: Session, location: list, direction: list, distance: float) -> list:
-    start = structs.decode_vector(location)
-    ray, _ = unit(structs.decode_vector(direction))
-    found = hits(session.simulation.world, start, ray, structs.number(distance, "distance"))
-    if not found:
-        return [False, [start.tolist(), structs.NONE]]
-    place, label = found[0]
-    return [True, [place.tolist(), label]]
-
-
-@rpc("cast_ray")
-def _cast_ray(session: Session, start: list, end: list) -> list:
-    origin = structs.decode_vector(start)
-    ray, length = unit(structs.decode_vector(end) - origin)
-    return [[place.tolist(), label] for place, label in hits(session.simulation.world, origin, ray, length)]
 
 
 # -- street lamps, drawings --------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from linkvla.launch.sim.render.materials import Material
 from linkvla.launch.sim.render.scene import TownScene
 from linkvla.launch.sim.render.snapshot import RenderActor, SceneSnapshot
 from linkvla.launch.sim.sensors.bvh import NONE, build_tree, cast_rays
+from linkvla.launch.sim.world.weather import Weather
 
 _MATERIAL_OF_SHAPE = dict.fromkeys(("cone", "barrier", "box"), Material.PROP) | {"walker": Material.WALKER}
 
@@ -94,6 +95,8 @@ class RayCaster:
         self.normal, self.material, self.thing = mesh.normal[order], mesh.material[order], mesh.thing[order]
         self.scene = scene
         self.things = len(scene.things)
+        # Compile here, where somebody waits for the caster anyway, and not in the middle of a tick.
+        self.cast(SceneSnapshot((), np.zeros(0, np.uint8), Weather()), np.zeros(3), np.array([[0.0, 0.0, 1.0]]), 1.0)
 
     def cast(self, snapshot: SceneSnapshot, origin: np.ndarray, directions: np.ndarray, reach: float) -> Hits:
         """Follow rays from ``origin`` (3,) along unit vectors ``directions`` (N, 3), world, for ``reach`` metres."""
@@ -116,6 +119,11 @@ class SharedCaster:
         self._scene = scene
         self._caster: RayCaster | None = None
         self._lock = Lock()
+
+    @property
+    def ready(self) -> RayCaster | None:
+        """The caster, None before somebody has asked for it."""
+        return self._caster
 
     def get(self) -> RayCaster:
         """The caster."""
