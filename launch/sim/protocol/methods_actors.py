@@ -6,16 +6,16 @@ import numpy as np
 
 from linkvla.launch.sim.errors import SimError
 from linkvla.launch.sim.protocol import lookup, structs
+from linkvla.launch.sim.protocol.descriptions import complete
 from linkvla.launch.sim.protocol.envelope import MethodError
 from linkvla.launch.sim.protocol.registry import rpc
 from linkvla.launch.sim.protocol.rpc import Session
 from linkvla.launch.sim.protocol.sensor_station import check_sensor
 from linkvla.launch.sim.world.actors import Actor, Sensor, Vehicle, VehicleControl, Walker
-from linkvla.launch.sim.world.blueprints import AttributeKind, Blueprint, blueprints
+from linkvla.launch.sim.world.blueprints import Blueprint, blueprints
 from linkvla.launch.sim.world.pose import Pose
 from linkvla.launch.sim.world.world import World
 
-_LONGEST_VALUE = 4096  # characters of an attribute
 _MOST_ACTORS = 20_000
 _MOST_ATTRIBUTES = 256
 
@@ -32,19 +32,6 @@ def encode(session: Session, actor: Actor) -> list:
     return structs.encode_actor(actor, session.simulation.sensors.token(actor.id))
 
 
-def _attribute_text(name: str, kind: AttributeKind, raw: str) -> str:
-    """An attribute's value, checked against its kind: sensors compute with them at every tick."""
-    text = structs.short_text(raw, f"attribute {name}", _LONGEST_VALUE)
-    try:
-        if kind is AttributeKind.INT:
-            int(text)
-        elif kind is AttributeKind.FLOAT:
-            structs.number(text, name)
-    except ValueError as error:
-        raise MethodError(f"attribute {name} is {text!r:.80}; use a number") from error
-    return text
-
-
 def spawn(session: Session, description: list, pose: Pose, parent_id: int = 0) -> Actor:
     """Spawn what an ActorDescription says. Raises MethodError with CARLA's wording where clients look for it."""
     _, type_id, raw_attributes = description
@@ -53,13 +40,7 @@ def spawn(session: Session, description: list, pose: Pose, parent_id: int = 0) -
         raise MethodError(f"unable to spawn actor: the linkvla server has no blueprint {type_id!r}")
     if len(raw_attributes) > _MOST_ATTRIBUTES or len(session.simulation.world.actors) >= _MOST_ACTORS:
         raise MethodError(f"unable to spawn actor: at most {_MOST_ATTRIBUTES} attributes and {_MOST_ACTORS} actors")
-    attributes = blueprint.defaults()
-    kinds = {a.name: a.kind for a in blueprint.attributes}
-    for name, kind, text in raw_attributes:
-        name = structs.short_text(name, "attribute name")
-        kinds.setdefault(name, AttributeKind(kind))
-        attributes[name] = _attribute_text(name, kinds[name], text)
-    described = [[name, int(kinds[name]), text] for name, text in attributes.items()]
+    attributes, described = complete(blueprint, raw_attributes)
     simulation = session.simulation
     if parent_id and parent_id not in simulation.world.actors:
         raise MethodError(f"unable to attach actor: parent actor {parent_id} not found")

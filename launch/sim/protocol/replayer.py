@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from linkvla.launch.sim.errors import SimError
+from linkvla.launch.sim.protocol.descriptions import complete
 from linkvla.launch.sim.protocol.envelope import MethodError
 from linkvla.launch.sim.protocol.recording import Birth, Body, RecordedFrame, RecordingReader
 from linkvla.launch.sim.world.actors import Actor, Vehicle, Walker
+from linkvla.launch.sim.world.blueprints import AttributeKind, blueprints
 from linkvla.launch.sim.world.pose import Pose
 from linkvla.launch.sim.world.town import LightState
 from linkvla.launch.sim.world.world import World
@@ -18,6 +20,7 @@ logger = logging.getLogger(__name__)
 
 _SPAWN_HEIGHT = 2000.0  # m: actors appear where nothing stands, and go to their places in the same tick
 _HERO = "hero"
+_REPLAYED = ("vehicle.", "walker.", "static.prop.")
 
 
 @dataclass(frozen=True)
@@ -118,13 +121,21 @@ class Replayer:
     def _spawn(self, world: World, birth: Birth) -> None:
         if self.ignore_hero and birth.attributes.get("role_name") == _HERO:
             return
+        blueprint = blueprints().get(birth.type_id)
+        if blueprint is None or not birth.type_id.startswith(_REPLAYED):
+            logger.warning("recorded actor %d is a %s, which cannot be replayed", birth.actor_id, birth.type_id)
+            return
         try:
-            actor = world.spawn(birth.type_id, birth.attributes, Pose(z=_SPAWN_HEIGHT + 10.0 * len(self._actors)))
-        except (SimError, ValueError, KeyError) as error:
+            attributes, described = complete(
+                blueprint, ((name, AttributeKind.STRING, text) for name, text in birth.attributes.items())
+            )
+            place = Pose(z=_SPAWN_HEIGHT + 10.0 * len(self._actors))
+            actor = world.spawn(birth.type_id, attributes, place)
+        except (SimError, MethodError) as error:
             logger.warning("recorded actor %d (%s) cannot be replayed: %s", birth.actor_id, birth.type_id, error)
             return
         actor.simulate_physics = False
-        actor.description_attributes = [[name, 4, text] for name, text in birth.attributes.items()]
+        actor.definition_uid, actor.description_attributes = blueprint.uid, described
         self._actors[birth.actor_id] = actor
 
     @staticmethod

@@ -97,6 +97,11 @@ def _cross_sections(town_map: carla.Map, road_id: int, lane_id: int, start: floa
     return [point for point in found if point is not None]
 
 
+def _paint(marking: carla.LaneMarking | None) -> tuple[str, str]:
+    """Kind and colour; a file that says nothing of a lane's edge has none there."""
+    return ("NONE", "Standard") if marking is None else (str(marking.type), str(marking.color))
+
+
 def _strip(points: list[carla.Waypoint], in_junction: bool, inner_is_lane: bool, outermost: bool) -> LaneStrip:
     if points[0].lane_id > 0:  # travel runs against the road's own direction
         points = points[::-1]
@@ -111,10 +116,7 @@ def _strip(points: list[carla.Waypoint], in_junction: bool, inner_is_lane: bool,
     kind = str(points[0].lane_type)
     marks = ()
     if kind == "Driving" and not in_junction:
-        marks = tuple(
-            (str(a.type), str(a.color), str(b.type), str(b.color))
-            for a, b in ((point.left_lane_marking, point.right_lane_marking) for point in points)
-        )
+        marks = tuple((*_paint(p.left_lane_marking), *_paint(p.right_lane_marking)) for p in points)
     return LaneStrip(
         points[0].road_id, points[0].lane_id, kind, in_junction, place - right, place + right, marks, inner_is_lane,
         outermost,
