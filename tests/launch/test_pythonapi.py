@@ -281,6 +281,28 @@ def test_the_basic_agent_stops_for_a_car_in_its_lane_only(agents: Import, planne
     assert 15.0 + 4.8 < left["ahead"] < 35.0, "stops before the car, not into it and not far off"
 
 
+@pytest.mark.parametrize("outlines", [False, True], ids=["by lane", "by outline"])
+def test_a_car_that_is_gone_since_the_last_tick_is_no_obstacle(agents: Import, planner, outlines: bool):
+    """The client lists it until the next tick, but the simulator no longer knows its size."""
+
+    class Gone(Parked):
+        @property
+        def bounding_box(self):
+            raise RuntimeError("actor 2 not found")
+
+        @bounding_box.setter
+        def bounding_box(self, box):
+            pass
+
+    start = straight_lane()
+    vehicle = PointVehicle(start, [Gone(2, "vehicle.one", start.next(20.0)[0].transform)])
+    options = {"use_bbs_detection": outlines}
+    agent = agents("navigation.basic_agent").BasicAgent(vehicle, 30.0, options, town(OURS[0]), planner(OURS[0]))
+    agent.set_destination(start.next(40.0)[0].transform.location)
+    drive(agent, vehicle, list(agent.get_local_planner().get_plan()), 600)
+    assert agent.done()
+
+
 def test_ignored_vehicles_are_driven_through(agents: Import, planner):
     start = straight_lane()
     vehicle = PointVehicle(start, [Parked(2, "vehicle.one", start.next(20.0)[0].transform)])

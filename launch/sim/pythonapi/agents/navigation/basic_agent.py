@@ -45,6 +45,7 @@ class BasicAgent:
         self._vehicle = vehicle
         self._world = vehicle.get_world()
         self._map = map_inst if isinstance(map_inst, carla.Map) else self._world.get_map()
+        self._extent = vehicle.bounding_box.extent  # asked once: every look at it is a call to the simulator
         self._target_speed = target_speed
         self._sampling_resolution = options.get("sampling_resolution", 2.0)
         self._ignore_traffic_lights = options.get("ignore_traffic_lights", False)
@@ -207,9 +208,11 @@ class BasicAgent:
         others = self._world.get_actors().filter("*vehicle*") if vehicle_list is None else vehicle_list
         reach = self._base_vehicle_threshold if max_distance is None else max_distance
         if (self._use_bbs_detection or abs(self._offset) > 0.5) and lane_offset == 0 and low_angle_th < 90.0:
-            return obstacle_on_plan(self._vehicle, others, self._local_planner.get_plan(), reach, self._offset)
+            return obstacle_on_plan(
+                self._vehicle, self._extent, others, self._local_planner.get_plan(), reach, self._offset
+            )
         ahead, _ = self._local_planner.get_incoming_waypoint_and_direction(_LANES_AHEAD)
         if ahead is None:
             ahead = self._map.get_waypoint(self._vehicle.get_location())
         angles = (low_angle_th, up_angle_th)
-        return obstacle_in_lane(self._vehicle, others, self._map, ahead, reach, angles, lane_offset)
+        return obstacle_in_lane(self._vehicle, self._extent, others, self._map, ahead, reach, angles, lane_offset)

@@ -130,7 +130,7 @@ class BehaviorAgent(BasicAgent):
 
     def _gap(self, found: ObstacleDetectionResult) -> float:
         """Metres from our bumper to theirs."""
-        ours, theirs = self._vehicle.bounding_box.extent, found.obstacle.bounding_box.extent
+        ours, theirs = self._extent, found.obstacle.bounding_box.extent
         return found.distance - max(ours.x, ours.y) - max(theirs.x, theirs.y)
 
     def _tailgating(self, waypoint: carla.Waypoint, near: list[carla.Actor]) -> None:

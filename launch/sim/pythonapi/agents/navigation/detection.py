@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import carla
 from shapely.geometry import MultiPoint, Polygon
@@ -56,6 +56,7 @@ class TrafficLightWatch:
 
 def obstacle_in_lane(
     ego: carla.Vehicle,
+    extent: carla.Vector3D,
     others: Iterable[carla.Actor],
     carla_map: carla.Map,
     ahead: carla.Waypoint,
@@ -67,6 +68,7 @@ def obstacle_in_lane(
 
     Args:
         ego: us.
+        extent: half our length and width, m.
         others: whom to look at; we are skipped.
         carla_map: the map.
         ahead: waypoint a few steps along the plan.
@@ -78,17 +80,16 @@ def obstacle_in_lane(
     here = carla_map.get_waypoint(pose.location, lane_type=carla.LaneType.Any)
     shift = lane_offset if here.lane_id < 0 else -lane_offset  # ids grow to the left of the road's direction
     lanes = {(here.road_id, here.lane_id - shift), (ahead.road_id, ahead.lane_id - shift)}
-    front = _end(pose, ego.bounding_box.extent.x)
-    for other in others:
-        if other.id == ego.id:
-            continue
+    front = _end(pose, extent.x)
+    for other in _near(ego, others, max_distance + _LONGEST_BODY):
         place = other.get_transform()
-        if place.location.distance(pose.location) > max_distance + _LONGEST_BODY:
-            continue
         waypoint = carla_map.get_waypoint(place.location, lane_type=carla.LaneType.Any)
         if waypoint is None or (waypoint.road_id, waypoint.lane_id) not in lanes:
             continue
-        rear = _end(place, -other.bounding_box.extent.x)
+        box = _box(other)
+        if box is None:
+            continue
+        rear = _end(place, -box.extent.x)
         if is_within_distance(rear, front, max_distance, angles):
             return ObstacleDetectionResult(True, other, place.location.distance(pose.location))
     return NOTHING
@@ -96,6 +97,7 @@ def obstacle_in_lane(
 
 def obstacle_on_plan(
     ego: carla.Vehicle,
+    extent: carla.Vector3D,
     others: Iterable[carla.Actor],
     plan: Plan,
     max_distance: float,
@@ -105,31 +107,45 @@ def obstacle_on_plan(
 
     Args:
         ego: us.
+        extent: half our length and width, m.
         others: whom to look at; we are skipped.
         plan: what is still to be driven.
         max_distance: length of the strip before our bumper, m.
         offset: metres right of the plan that are driven.
     """
-    reach = max_distance + ego.bounding_box.extent.x
-    strip = _strip(ego, plan, reach, offset)
+    reach = max_distance + extent.x
+    strip = _strip(ego.get_transform(), extent.y, plan, reach, offset)
     place = ego.get_location()
     hits = []
-    for other in others:
-        location = other.get_location()
-        if other.id == ego.id or location.distance(place) > reach + other.bounding_box.extent.x:
+    for other in _near(ego, others, reach + _LONGEST_BODY):
+        box = _box(other)
+        if box is None:
             continue
-        corners = other.bounding_box.get_world_vertices(other.get_transform())
+        corners = box.get_world_vertices(other.get_transform())
         if strip.intersects(MultiPoint([(corner.x, corner.y) for corner in corners]).convex_hull):
-            hits.append((location.distance(place), other))
+            hits.append((other.get_location().distance(place), other))
     if not hits:
         return NOTHING
     distance, nearest = min(hits, key=lambda hit: hit[0])
     return ObstacleDetectionResult(True, nearest, distance)
 
 
-def _strip(ego: carla.Vehicle, plan: Plan, length: float, offset: float) -> Polygon:
-    """What a car of our width covers from here along the plan, ``length`` metres from our middle."""
-    half, pose = ego.bounding_box.extent.y, ego.get_transform()
+def _near(ego: carla.Vehicle, others: Iterable[carla.Actor], radius: float) -> Iterator[carla.Actor]:
+    """The others whose middle is within ``radius`` metres of ours."""
+    place = ego.get_location()
+    return (one for one in others if one.id != ego.id and one.get_location().distance(place) <= radius)
+
+
+def _box(actor: carla.Actor) -> carla.BoundingBox | None:
+    """An actor's box, asked from the simulator; None for one that was destroyed since the last tick."""
+    try:
+        return actor.bounding_box
+    except RuntimeError:
+        return None
+
+
+def _strip(pose: carla.Transform, half: float, plan: Plan, length: float, offset: float) -> Polygon:
+    """What a car of ``half`` a width covers from its pose along the plan, ``length`` metres from its middle."""
     middle = [(pose, 0.0)]
     for waypoint, _ in plan:
         if waypoint.transform.location.distance(pose.location) > length:

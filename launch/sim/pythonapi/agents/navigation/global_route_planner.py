@@ -8,13 +8,12 @@ from itertools import pairwise
 import carla
 import networkx
 
-from .lane_graph import LaneGraph, LaneKey
+from .lane_graph import CHANGE_SAMPLES, LaneGraph, LaneKey
 from .road_option import RoadOption
 
 __all__ = ["GlobalRoutePlanner", "RoadOption"]
 
 _STRAIGHT_ON = 35.0  # degrees; turning less than this in a junction is straight on
-_CHANGE_SAMPLES = 5  # samples that a lane change goes forward
 _SAME_PLACE = 0.1  # of the resolution; a lane's last sample can coincide with the next one's first
 
 Trace = list[tuple[carla.Waypoint, RoadOption]]
@@ -53,12 +52,10 @@ class GlobalRoutePlanner:
             ValueError: a place that is not on the map.
             networkx.NetworkXNoPath: no way leads there.
         """
-        start, start_waypoint = self._locate(origin, "origin")
-        goal, _ = self._locate(destination, "destination")
-        path = self._path(start, goal, origin, destination)
+        path = self._path(origin, destination)
         trace: Trace = []
-        index = self._lanes.lanes[start].nearest(start_waypoint.transform.location)
-        stop_at = self._lanes.lanes[goal].nearest(destination)
+        index = self._lanes.lanes[path[0]].nearest(origin)
+        stop_at = self._lanes.lanes[path[-1]].nearest(destination)
         for number, key in enumerate(path):
             lane = self._lanes.lanes[key]
             option = self._turn(path, number) if lane.in_junction else RoadOption.LANEFOLLOW
@@ -76,9 +73,7 @@ class GlobalRoutePlanner:
 
     def abstract_route_plan(self, origin: carla.Location, destination: carla.Location) -> list[RoadOption]:
         """The commands of the route in order, one for each lane section and each lane change on the way."""
-        start, _ = self._locate(origin, "origin")
-        goal, _ = self._locate(destination, "destination")
-        path = self._path(start, goal, origin, destination)
+        path = self._path(origin, destination)
         options = []
         for number, key in enumerate(path):
             in_junction = self._lanes.lanes[key].in_junction
@@ -87,22 +82,21 @@ class GlobalRoutePlanner:
             options += [] if change is None else [change]
         return options
 
-    def _path(
-        self, start: LaneKey, goal: LaneKey, origin: carla.Location, destination: carla.Location
-    ) -> list[LaneKey]:
+    def _path(self, origin: carla.Location, destination: carla.Location) -> list[LaneKey]:
+        start, goal = self._locate(origin, "origin"), self._locate(destination, "destination")
         try:
-            return self._lanes.path(start, goal)
+            return self._lanes.path(start, self._lanes.lanes[start].nearest(origin), goal)
         except networkx.NetworkXNoPath:
             raise networkx.NetworkXNoPath(
                 f"no way leads from ({origin.x:.1f}, {origin.y:.1f}) on lane {start} to ({destination.x:.1f}, "
                 f"{destination.y:.1f}) on lane {goal}; check driving directions and that the roads are connected"
             ) from None
 
-    def _locate(self, location: carla.Location, what: str) -> tuple[LaneKey, carla.Waypoint]:
+    def _locate(self, location: carla.Location, what: str) -> LaneKey:
         waypoint = self._wmap.get_waypoint(location)
         if waypoint is None:
             raise ValueError(f"{what} ({location.x:.1f}, {location.y:.1f}, {location.z:.1f}) is near no driving lane")
-        return self._lanes.add_loose(waypoint), waypoint
+        return self._lanes.add_loose(waypoint)
 
     def _change(self, key: LaneKey, following: LaneKey | None) -> RoadOption | None:
         """The lane change between two consecutive lanes of a path; None where one simply leads into the other."""
@@ -119,7 +113,7 @@ class GlobalRoutePlanner:
         waypoint, _ = trace[-1]
         trace[-1] = (waypoint, change)
         other = self._lanes.lanes[following]
-        arrival = min(other.nearest(waypoint.transform.location) + _CHANGE_SAMPLES, len(other.waypoints) - 1)
+        arrival = min(other.nearest(waypoint.transform.location) + CHANGE_SAMPLES, len(other.waypoints) - 1)
         trace.append((other.waypoints[arrival], change))
         return arrival
 

@@ -13,7 +13,9 @@ from .road_option import RoadOption
 LaneKey = tuple[int, int, int]
 """(road id, lane section id, lane id)"""
 
-CHANGE_COST = 5.0  # m of detour that one lane change is worth
+CHANGE_SAMPLES = 5  # samples that a lane change goes forward
+_CHANGE_COST = 5.0  # m of detour that one lane change is worth
+_CRAMPED_COST = 40.0  # the same where the lane is too short, or too much of it driven, to go forward meanwhile
 _MOST_SAMPLES = 20_000  # guards against a lane whose waypoints never end
 
 
@@ -61,7 +63,8 @@ class LaneGraph:
         for key, lane in self.lanes.items():
             for other, (option, _) in lane.beside.items():
                 if other in self.lanes and not self.graph.has_edge(key, other):
-                    self.graph.add_edge(key, other, cost=CHANGE_COST, option=option)
+                    cost = self._change_cost(key, 0)
+                    self.graph.add_edge(key, other, cost=cost, option=option)
 
     def add_loose(self, waypoint: carla.Waypoint) -> LaneKey:
         """Take a lane in that the topology leaves out (such as one that starts at nothing); its key.
@@ -82,16 +85,23 @@ class LaneGraph:
                     self.graph.add_edge(key, lane_key(after), cost=self._length(key), option=None)
         return key
 
-    def path(self, origin: LaneKey, destination: LaneKey) -> list[LaneKey]:
-        """Lanes of the shortest way, both ends included. Raises networkx.NetworkXNoPath where there is none."""
+    def path(self, origin: LaneKey, index: int, destination: LaneKey) -> list[LaneKey]:
+        """Lanes of the shortest way from sample ``index`` of one lane to another lane, both included.
+
+        Raises networkx.NetworkXNoPath where there is none.
+        """
         if origin == destination:
             return [origin]
         goal = self.lanes[destination].places[0]
 
         def at_least(key: LaneKey, _: LaneKey) -> float:
-            return max(0.0, float(np.linalg.norm(self.lanes[key].places[0] - goal)) - 10.0 * CHANGE_COST)
+            return max(0.0, float(np.linalg.norm(self.lanes[key].places[0] - goal)) - 10.0 * _CHANGE_COST)
 
-        return networkx.astar_path(self.graph, origin, destination, heuristic=at_least, weight="cost")
+        def cost(before: LaneKey, _: LaneKey, edge: dict) -> float:
+            beside_origin = before[:2] == origin[:2] and edge["option"] is not None
+            return self._change_cost(before, index) if beside_origin else edge["cost"]
+
+        return networkx.astar_path(self.graph, origin, destination, heuristic=at_least, weight=cost)
 
     def _add(self, start: carla.Waypoint) -> None:
         key = lane_key(start)
@@ -110,6 +120,11 @@ class LaneGraph:
                 _note_changes(lane, number, waypoint)
         self.lanes[key] = lane
         self.graph.add_node(key)
+
+    def _change_cost(self, key: LaneKey, index: int) -> float:
+        """Metres that a change out of a lane is worth, from sample ``index`` on."""
+        room = len(self.lanes[key].waypoints) - index
+        return _CHANGE_COST if room > CHANGE_SAMPLES else _CRAMPED_COST
 
     def _length(self, key: LaneKey) -> float:
         return len(self.lanes[key].waypoints) * self._resolution
