@@ -30,7 +30,7 @@ def _get_episode_info(session: Session) -> list:
 @rpc("get_sensor_token")
 def _get_sensor_token(session: Session, stream_id: int) -> list:
     """Asked right before a client connects to a stream; the next tick waits for that connection."""
-    session.simulation.hub.announce(stream_id)
+    session.simulation.hub.announce(stream_id, session)
     return [session.simulation.hub.token(stream_id)]
 
 

@@ -245,6 +245,7 @@ class Simulation:
     def close_session(self, session: Session) -> None:
         """A client is gone, and with it the traffic managers that ran inside its process."""
         self.sessions.discard(session)
+        self.hub.withdraw(session)
         self.traffic_managers.leave(session)
 
     def close(self) -> None:

@@ -142,7 +142,7 @@ class StreamHub:
         self._next_id = 1
         self._subscribers: dict[int, list[Subscriber]] = {}
         self._lock = threading.Lock()  # camera threads read the subscriber lists
-        self._announced: dict[int, float] = {}
+        self._announced: dict[int, tuple[float, object]] = {}  # by stream: until when, and whose word it is
         self._settled: asyncio.Future | None = None
         self._greetings: dict[int, bytes] = {}
         self._tasks: set[asyncio.Task] = set()
@@ -177,12 +177,22 @@ class StreamHub:
 
     # -- first-frame guard ---------------------------------------------------------------------------------------------
 
-    def announce(self, stream_id: int) -> None:
+    def announce(self, stream_id: int, owner: object = None) -> None:
         """A client has asked for the token and is about to connect; see ``all_connected``. Numbers that are no stream
         hold nobody up.
         """
         if isinstance(stream_id, int) and 0 < stream_id < self._next_id:
-            self._announced[stream_id] = time.monotonic() + FIRST_FRAME_GUARD_S
+            self._announced[stream_id] = (time.monotonic() + FIRST_FRAME_GUARD_S, owner)
+
+    def withdraw(self, owner: object) -> None:
+        """The client that announced is gone: nobody waits for its connections any more."""
+        for stream_id in [i for i, (_, who) in self._announced.items() if who is owner]:
+            del self._announced[stream_id]
+        self._settle()
+
+    def _settle(self) -> None:
+        if not self._announced and self._settled is not None and not self._settled.done():
+            self._settled.set_result(None)
 
     async def all_connected(self) -> None:
         """Wait (at most a second) until every announced reader has connected.
@@ -191,7 +201,7 @@ class StreamHub:
         frame be lost.
         """
         while self._announced:
-            latest = max(self._announced.values())
+            latest = max(deadline for deadline, _ in self._announced.values())
             remaining = latest - time.monotonic()
             if remaining <= 0:
                 self._announced.clear()
@@ -254,8 +264,7 @@ class StreamHub:
         if stream_id in self._greetings:
             subscriber.write(self._greetings[stream_id], may_drop=False)
         self._announced.pop(stream_id, None)
-        if not self._announced and self._settled is not None and not self._settled.done():
-            self._settled.set_result(None)
+        self._settle()
 
     def _forget(self, stream_id: int, subscriber: Subscriber) -> None:
         with self._lock:
