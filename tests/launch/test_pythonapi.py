@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import math
+import os
 import random
 import sys
 from collections.abc import Callable, Iterator
@@ -19,9 +20,9 @@ import pytest
 from linkvla.launch.environment import PYTHON_API
 from linkvla.launch.sim.world.town_loader import SHIPPED
 
-SHARED = Path(__file__).resolve().parents[3] / "shared" / "data" / "towns"
 OURS = sorted(SHIPPED.glob("*.xodr"))[:2]
-CARLAS = [SHARED / f"{name}.xodr" for name in ("Town01", "Town04", "Town05_2019", "Town10HD")]
+# Towns of other people, such as CARLA's, are tried where LINKVLA_TOWNS names a folder of them.
+OTHERS = sorted(Path(os.environ["LINKVLA_TOWNS"]).glob("*.xodr")) if "LINKVLA_TOWNS" in os.environ else []
 
 Import = Callable[[str], ModuleType]
 
@@ -43,8 +44,6 @@ def planner(agents: Import) -> Callable[..., object]:
 
     @lru_cache(maxsize=1)
     def of(file: Path, resolution: float = 2.0):
-        if not file.is_file():
-            pytest.skip(f"{file} is not on this machine")
         return made(town(file), resolution)
 
     return of
@@ -68,7 +67,7 @@ def turned(trace: list) -> float:
     return sum((after - before + 180.0) % 360.0 - 180.0 for before, after in pairwise(yaws))
 
 
-@pytest.mark.parametrize("file", [*OURS, *CARLAS], ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", [*OURS, *OTHERS], ids=lambda file: file.stem)
 def test_routes_follow_lanes_and_say_where_they_turn(planner, file: Path):
     """Steps of the resolution, driven forwards, but for lane changes; junctions are named by their angle."""
     junctions = 0
@@ -103,11 +102,13 @@ def runs(trace: list) -> Iterator[tuple]:
     yield trace[-1][1], stretch
 
 
-@pytest.mark.parametrize("file", [OURS[0], CARLAS[1]], ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", [*OURS, *OTHERS], ids=lambda file: file.stem)
 def test_a_route_joins_its_ends_and_the_abstract_plan_agrees_with_it(planner, file: Path):
     rng = random.Random(5)
     places = [waypoint for waypoint in town(file).generate_waypoints(20.0) if not waypoint.is_junction]
-    for origin, destination in (rng.sample(places, 2) for _ in range(6)):
+    pairs = [rng.sample(places, 2) for _ in range(6)]
+    # A goal behind on the same road is another matter, see below.
+    for origin, destination in [pair for pair in pairs if pair[0].road_id != pair[1].road_id]:
         start, goal = origin.transform.location, destination.transform.location
         trace = planner(file).trace_route(start, goal)
         options = planner(file).abstract_route_plan(start, goal)
