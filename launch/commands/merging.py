@@ -37,7 +37,7 @@ def merge(
 
     `linkvla merge output/run checkpoints/linkvla-1b`: the adapter that a run left
 
-    `linkvla merge downloads/adapter output/merged --base output/internvl2-1b`: somebody else's, with the base on this disk
+    `linkvla merge downloads/adapter output/merged --base output/internvl2-1b`: somebody else's adapter
     """
     import torch
 
