@@ -62,7 +62,7 @@ class Tour:
         self.world = self.client.get_world()
         self.synchronous(True)
         self.map = self.world.get_map()
-        self.library = self.world.get_blueprint_library()
+        self.blueprints = self.world.get_blueprint_library()
         self.places = self.map.get_spawn_points()
         self.car = self.spawn("vehicle.lincoln.mkz_2020", 0)
         self.walker: carla.Walker | None = None
@@ -84,7 +84,7 @@ class Tour:
     def spawn(self, type_id: str, place: int | carla.Transform, parent: carla.Actor | None = None) -> carla.Actor:
         """At a spawn point, or at a transform."""
         where = self.places[place] if isinstance(place, int) else place
-        return self.world.spawn_actor(self.library.find(type_id), where, attach_to=parent)
+        return self.world.spawn_actor(self.blueprints.find(type_id), where, attach_to=parent)
 
     def a_walker(self) -> carla.Walker:
         """The tour's walker, off the car's path."""

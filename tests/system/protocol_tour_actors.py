@@ -10,8 +10,8 @@ from tests.system.protocol_tour import Tour, answered_or_refused, close_to
 def spawning(tour: Tour) -> None:
     """get_actor_definitions, spawn_actor, spawn_actor_with_parent, destroy_actor, get_actors_by_id,
     get_actor_bounding_box"""
-    assert len(tour.library.filter("vehicle.*")) > 10
-    assert tour.world.try_spawn_actor(tour.library.find("vehicle.tesla.model3"), tour.car.get_transform()) is None
+    assert len(tour.blueprints.filter("vehicle.*")) > 10
+    assert tour.world.try_spawn_actor(tour.blueprints.find("vehicle.tesla.model3"), tour.car.get_transform()) is None
     other = tour.spawn("vehicle.tesla.model3", 2)
     rider = tour.spawn("static.prop.streetbarrier", carla.Transform(carla.Location(z=3.0)), other)
     tour.tick()
@@ -274,7 +274,7 @@ def batches(tour: Tour) -> None:
     ]
     answers = tour.client.apply_batch_sync(commands, True)
     assert [bool(answer.error) for answer in answers] == [False] * (len(commands) - 1) + [True]
-    follow = command.SpawnActor(tour.library.find("vehicle.audi.tt"), tour.places[4]).then(
+    follow = command.SpawnActor(tour.blueprints.find("vehicle.audi.tt"), tour.places[4]).then(
         command.ApplyVehicleControl(command.FutureActor, carla.VehicleControl(brake=1.0))
     )
     (born,) = tour.client.apply_batch_sync([follow], True)
