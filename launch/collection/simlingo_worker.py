@@ -6,10 +6,8 @@ import json
 import multiprocessing
 import random
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from linkvla.launch.collection.collect import CollectSettings
+from linkvla.launch.collection.settings import HELD_OUT_TOWNS, CollectSettings
 
 _ROUTES_PER_WORKER = 1_000_000  # numbers set aside for each
 
@@ -21,20 +19,16 @@ def write_drives(settings: CollectSettings, worker: int, part: Path, counter) ->
     share is complete. An interrupted worker starts over, and writes the same files again.
     """
     from linkvla.launch.collection.annotate import annotate
-    from linkvla.launch.collection.collect import HELD_OUT_TOWNS, share_of
-    from linkvla.launch.collection.sampler import Sampler
+    from linkvla.launch.collection.sampler import open_samplers
     from linkvla.launch.collection.simlingo_writer import DriveWriter
-    from linkvla.launch.collection.stage import Stage
 
     rng = random.Random(f"{settings.seed}-{worker}-simlingo")
-    scene_seed = settings.seed * settings.scene_seeds + worker % settings.scene_seeds
-    stages = [Stage.open(name, settings.town_directories, scene_seed) for name in settings.towns]
-    samplers = [Sampler(stage, random.Random(rng.random()), settings.line_share) for stage in stages]
+    samplers = open_samplers(settings, worker, rng)
     writers = {
         held_out: DriveWriter(settings.out, group, settings.seed, annotate)
         for held_out, group in ((False, "training_1_scenario"), (True, "validation_1_scenario"))
     }
-    count, routes = share_of(settings.frames, settings.workers, worker), 0
+    count, routes = settings.share(worker), 0
     while counter.value < count:
         sampler = rng.choice(samplers)
         writer = writers[sampler.stage.town.name in HELD_OUT_TOWNS]

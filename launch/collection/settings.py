@@ -1,0 +1,57 @@
+"""What to record, and where: the settings of ``linkvla collect``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from linkvla.model.interface.errors import ConfigurationError
+
+TRAINING_TOWNS = (
+    "Aspen", "Birch", "Cedar", "Dogwood", "Elm", "Fir", "Ginkgo", "Hazel", "Ironwood", "Juniper", "Kauri", "Larch",
+)  # fmt: skip
+HELD_OUT_TOWNS = ("Maple", "Nutmeg")
+LAYOUTS = ("recording", "simlingo")
+
+
+@dataclass(frozen=True)
+class CollectSettings:
+    """What to record.
+
+    ``policy``: "random" (situations drawn at random), "expert" (the expert drives them), or a checkpoint name or folder
+    (the checkpoint drives them; the labels are the expert's: one DAgger round).
+    """
+
+    out: Path
+    frames: int = 40_000
+    policy: str = "random"
+    towns: tuple[str, ...] = TRAINING_TOWNS
+    town_directories: tuple[Path, ...] = ()
+    seed: int = 0
+    workers: int = 2
+    line_share: float = 0.3  # of the situations, put before the stop line of a light or sign
+    scene_seeds: int = 2  # different vegetation and facades per town
+    episodes: int = 16  # parallel drives per worker, on-policy only
+    keep_every: int = 2  # decisions between recorded frames, on-policy only
+    language: bool = True  # commentary, questions and Action Dreaming with each frame
+    layout: str = "recording"  # or "simlingo": whole drives of the expert, one file per part of a frame
+
+    def __post_init__(self) -> None:
+        if self.frames < self.workers or self.workers < 1:
+            raise ConfigurationError(
+                f"at least one frame per worker is needed, got {self.frames} frames, {self.workers} workers"
+            )
+        if not 0.0 <= self.line_share <= 1.0:
+            raise ConfigurationError(f"the share of situations at stop lines must lie in 0..1, got {self.line_share}")
+        if self.layout not in LAYOUTS:
+            raise ConfigurationError(f"the layout must be one of {', '.join(LAYOUTS)}, got {self.layout!r}")
+        if self.layout == "simlingo" and self.policy != "expert":
+            raise ConfigurationError(f"the simlingo layout holds drives of the expert, got policy {self.policy!r}")
+        if self.layout == "simlingo" and not self.language:
+            raise ConfigurationError("the simlingo layout always has language; leave it on, or record the other layout")
+        if not self.towns:
+            raise ConfigurationError("name at least one town to record in")
+
+    def share(self, worker: int) -> int:
+        """How many of the frames one worker records."""
+        return self.frames // self.workers + (worker < self.frames % self.workers)
