@@ -9,6 +9,14 @@ import numpy as np
 from linkvla.model.interface.errors import RouteError
 
 
+def slope(pitch: float | np.ndarray) -> float | np.ndarray:
+    """CARLA's pitch in degrees as radians within -pi..pi.
+
+    A level road comes as 0 and as 360 degrees, and what lies between the two when it is interpolated is a wall.
+    """
+    return np.radians(pitch) - 2.0 * np.pi * np.round(np.asarray(pitch) / 360.0)
+
+
 @dataclass(frozen=True)
 class DenseRoute:
     """A driveable line with what the road says about each of its points.

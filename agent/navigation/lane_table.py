@@ -12,6 +12,8 @@ import carla
 import numpy as np
 from scipy.spatial import cKDTree
 
+from linkvla.agent.navigation.dense_route import slope
+
 LaneKey = tuple[int, int, int]
 """(road id, lane section id, lane id)"""
 
@@ -104,12 +106,11 @@ class LaneTable:
         while waypoint is not None and len(waypoints) < _LONGEST_SECTION:
             waypoints.append(waypoint)
             waypoint = next((one for one in waypoint.next(_STEP) if _key(one) == key), None)
-        rows, changes, sides = [], [], {carla.LaneChange.Left: None, carla.LaneChange.Right: None}
+        rows, changes = [], []
         for waypoint in waypoints:
             place = waypoint.transform
             here, turn = place.location, place.rotation
-            pitch = math.remainder(math.radians(turn.pitch), 2 * math.pi)  # carla says 0 or 360 degrees for level
-            rows.append((here.x, here.y, here.z, math.radians(turn.yaw), pitch, waypoint.lane_width))
+            rows.append((here.x, here.y, here.z, math.radians(turn.yaw), turn.pitch, waypoint.lane_width))
             allowed = waypoint.lane_change
             changes.append(
                 (
@@ -122,7 +123,7 @@ class LaneTable:
         table, flags = np.array(rows), np.array(changes)
         count = len(rows)
         return Lane(
-            key, table[:, 0], table[:, 1], table[:, 2], np.unwrap(table[:, 3]), table[:, 4],
+            key, table[:, 0], table[:, 1], table[:, 2], np.unwrap(table[:, 3]), slope(table[:, 4]),
             np.full(count, start.is_junction), table[:, 5], np.full(count, self._speeds.get(key[0], math.nan)),
             flags[:, 0], flags[:, 1], sides[0], sides[1],
         )  # fmt: skip

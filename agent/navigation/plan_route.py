@@ -7,7 +7,7 @@ import math
 import carla
 import numpy as np
 
-from linkvla.agent.navigation.dense_route import DenseRoute
+from linkvla.agent.navigation.dense_route import DenseRoute, slope
 from linkvla.agent.navigation.plan_formats import WorldPlan
 from linkvla.agent.navigation.plan_smoothing import change_spans, spread
 from linkvla.agent.navigation.road_graph import trace_route
@@ -52,7 +52,7 @@ def route_from_plan(carla_map: carla.Map, world_plan: WorldPlan) -> DenseRoute:
         y=line[:, 1],
         z=line[:, 2],
         yaw_rad=_headings(line, np.unwrap(yaw), source, spans),
-        pitch=np.radians([plan[index][0].rotation.pitch for index in source]),
+        pitch=slope([plan[index][0].rotation.pitch for index in source]),
         command=command[source],
         is_junction=is_junction[source],
         lane_width=np.array([3.5 if waypoint is None else waypoint.lane_width for waypoint in waypoints])[source],

@@ -81,8 +81,7 @@ def dreams(
     feet, values = np.array([w.foot for w in wishes]), np.array([w.value for w in wishes], np.float64)
     rolled = drive(paths, situation.ego.speed, feet, values)
     stray = strays(paths, rolled)
-    last = plan.speed_waypoints_in_ego[-2:]
-    around = Surroundings.of(situation, sight, lanes, float(np.hypot(*(last[1] - last[0]))) / SPEED_WAYPOINT_INTERVAL)
+    around = Surroundings.of(situation, sight, lanes, plan.final_speed)
     touched = first_contacts(rolled, around.boxes)
     out = []
     for k, wish in enumerate(wishes):
@@ -106,15 +105,11 @@ def dreams(
 
 def _base(situation: Situation, plan: Plan) -> np.ndarray:
     """(POINTS, 2) the expert's path and what follows it, 1 m apart, ego frame."""
-    ego, route = situation.ego, situation.route
+    ego = situation.ego
     cosine, sine = math.cos(ego.yaw), math.sin(ego.yaw)
     x, y = plan.path_in_ego[-1]
     end = situation.planner.project(ego.x + cosine * x - sine * y, ego.y + sine * x + cosine * y, ego.arc + PATH_POINTS)
-    arcs = end + np.arange(1.0, POINTS - PATH_POINTS + 1.0)
-    beyond = np.maximum(arcs - route.length, 0.0)
-    dx = np.interp(arcs, route.arc, route.x) + math.cos(route.yaw_rad[-1]) * beyond - ego.x
-    dy = np.interp(arcs, route.arc, route.y) + math.sin(route.yaw_rad[-1]) * beyond - ego.y
-    further = np.stack([cosine * dx + sine * dy, -sine * dx + cosine * dy], axis=1)
+    further = situation.route_in_ego(end + np.arange(1.0, POINTS - PATH_POINTS + 1.0))
     return np.concatenate([np.asarray(plan.path_in_ego, np.float64), further])
 
 

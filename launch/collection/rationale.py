@@ -16,7 +16,7 @@ from linkvla.launch.collection.sight import Neighbour, Sight
 from linkvla.launch.collection.situation import Situation
 from linkvla.launch.sim.world.town import LightState
 from linkvla.launch.sim.world.weather import Weather
-from linkvla.model.interface.types import SPEED_WAYPOINT_INTERVAL, Command, Plan
+from linkvla.model.interface.types import Command, Plan
 from linkvla.model.language.commentary import CauseKind, Rationale, Thing
 from linkvla.model.language.phrases import RouteIntent, SpeedIntent
 from linkvla.model.language.questions import Facts
@@ -45,10 +45,10 @@ _TURNS = {
 
 def speed_action(plan: Plan, speed: float) -> SpeedIntent:
     """What a plan does to the speed (m/s)."""
-    waypoints = plan.speed_waypoints_in_ego
-    end = float(np.hypot(*(waypoints[-1] - waypoints[-2]))) / SPEED_WAYPOINT_INTERVAL
+    end = plan.final_speed
     if speed < _STANDS:
-        return SpeedIntent.REMAIN_STOPPED if np.hypot(*waypoints[-1]) < _STAYS else SpeedIntent.START
+        stays = np.hypot(*plan.speed_waypoints_in_ego[-1]) < _STAYS
+        return SpeedIntent.REMAIN_STOPPED if stays else SpeedIntent.START
     if end < _STANDS:
         return SpeedIntent.STOP
     same = max(_SAME_SPEED[0], _SAME_SPEED[1] * speed)

@@ -122,8 +122,7 @@ class Sight:
 
     def _neighbour(self, actor: RenderActor, pixels: int, user: RoadUser | None) -> Neighbour:
         situation, ego = self._situation, self._situation.ego
-        dx, dy = actor.pose.x - ego.x, actor.pose.y - ego.y
-        cosine, sine = math.cos(ego.yaw), math.sin(ego.yaw)
+        ahead, right = situation.to_ego(actor.pose.x, actor.pose.y).tolist()
         if user is not None:
             arc, lateral = user.arc, user.lateral
         else:
@@ -132,8 +131,8 @@ class Sight:
             lateral = -math.sin(yaw) * (actor.pose.x - x) + math.cos(yaw) * (actor.pose.y - y)
         return Neighbour(
             actor=actor,
-            x=cosine * dx + sine * dy,
-            y=-sine * dx + cosine * dy,
+            x=ahead,
+            y=right,
             yaw=math.radians(actor.pose.yaw) - ego.yaw,
             speed=user.speed if user else 0.0,
             arc=arc,

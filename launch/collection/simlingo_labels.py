@@ -8,7 +8,7 @@ from dataclasses import asdict
 
 import numpy as np
 
-from linkvla.agent.expert.planner import ExpertSettings
+from linkvla.launch.collection.dream_safety import LIMIT
 from linkvla.launch.collection.logged_drive import LoggedFrame
 from linkvla.launch.collection.sight import PROPS
 from linkvla.launch.collection.situation import RoadUser, Situation
@@ -43,15 +43,14 @@ def measurement_of(frame: LoggedFrame, translation: float, rotation: float) -> d
     guidance = situation.sparse_plan.guidance(ego.arc, ego.x, ego.y, ego.yaw)
     route = _rounded(route_ahead(situation))
     kind, number, distance = _cause(situation)
-    settings = ExpertSettings()
     aim = frame.plan.path_in_ego[4]
     held, signs = situation.held_by_lights(), situation.held_by_signs()
     return {
         "pos_global": [ego.x, ego.y],
         "theta": ego.yaw,
         "speed": ego.speed,
-        "target_speed": _wanted_speed(frame),
-        "speed_limit": settings.cruise_speed / settings.speed_limit_share,  # our towns' lanes post none
+        "target_speed": frame.plan.final_speed,  # what the car is being brought to
+        "speed_limit": LIMIT,  # our towns' lanes post none
         "target_point": _rounded(guidance.target_points_in_ego[0]),
         "target_point_next": _rounded(guidance.target_points_in_ego[1]),
         "command": int(guidance.command),
@@ -86,13 +85,7 @@ def measurement_of(frame: LoggedFrame, translation: float, rotation: float) -> d
 
 def route_ahead(situation: Situation) -> np.ndarray:
     """(40, 2) metres, ego frame: the route from 2.5 m ahead on, a point per metre, straight beyond its end."""
-    ego, route = situation.ego, situation.route
-    arc = ego.arc + FIRST_ROUTE_POINT + np.arange(float(ROUTE_POINTS))
-    points, over = route.at(arc), np.maximum(arc - route.length, 0.0)
-    x = points[:, 0] + over * math.cos(route.yaw_rad[-1]) - ego.x
-    y = points[:, 1] + over * math.sin(route.yaw_rad[-1]) - ego.y
-    cosine, sine = math.cos(ego.yaw), math.sin(ego.yaw)
-    return np.stack([cosine * x + sine * y, -sine * x + cosine * y], axis=1)
+    return situation.route_in_ego(situation.ego.arc + FIRST_ROUTE_POINT + np.arange(float(ROUTE_POINTS)))
 
 
 def boxes_of(frame: LoggedFrame) -> list[dict]:
@@ -165,12 +158,6 @@ def dreams_of(dreams: Iterable[Dream], speed: float, image: str) -> dict:
 def _rounded(points: np.ndarray) -> list:
     """To the millimetre."""
     return np.round(np.asarray(points, np.float64), 3).tolist()
-
-
-def _wanted_speed(frame: LoggedFrame) -> float:
-    """m/s at the end of the plan: what the car is being brought to."""
-    last = frame.plan.speed_waypoints_in_ego[-2:]
-    return float(np.hypot(*(last[1] - last[0])) / SPEED_WAYPOINT_INTERVAL)
 
 
 def _cause(situation: Situation) -> tuple[str | None, int | None, float | None]:

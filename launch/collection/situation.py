@@ -94,6 +94,18 @@ class Situation:
         """Metres from the front bumper to a place on the route; negative once it is passed."""
         return arc - self.ego.arc - EGO_HALF_LENGTH
 
+    def to_ego(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """World places, (n,) metres each, in the ego frame: (n, 2)."""
+        cosine, sine = math.cos(self.ego.yaw), math.sin(self.ego.yaw)
+        dx, dy = x - self.ego.x, y - self.ego.y
+        return np.stack([cosine * dx + sine * dy, -sine * dx + cosine * dy], axis=-1)
+
+    def route_in_ego(self, arcs: np.ndarray) -> np.ndarray:
+        """Places on the route, (n,) metres along it, in the ego frame: (n, 2); straight on beyond its end."""
+        route, beyond = self.route, np.maximum(arcs - self.route.length, 0.0)
+        points, yaw = route.at(arcs), route.yaw_rad[-1]
+        return self.to_ego(points[:, 0] + math.cos(yaw) * beyond, points[:, 1] + math.sin(yaw) * beyond)
+
     def own_light(self) -> int | None:
         """Index of the next light on the route, None where there is none."""
         return next((site for arc, site in self.light_arcs if self.gap_to(arc) > -1.0), None)

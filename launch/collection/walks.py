@@ -7,7 +7,7 @@ import random
 import carla
 import numpy as np
 
-from linkvla.agent.navigation.dense_route import DenseRoute
+from linkvla.agent.navigation.dense_route import DenseRoute, slope
 from linkvla.agent.navigation.road_graph import junction_commands
 
 _STEP = 1.0  # m
@@ -31,10 +31,9 @@ def as_route(waypoints: list[carla.Waypoint]) -> DenseRoute:
         [(p.location.x, p.location.y, p.location.z, p.rotation.yaw, p.rotation.pitch) for p in poses]
     ).T
     yaw = np.unwrap(np.radians(yaw))
-    pitch = np.radians((pitch + 180.0) % 360.0 - 180.0)  # carla says 0 or 360 for level, and routes are interpolated
     inside = np.array([w.is_junction for w in waypoints])
     return DenseRoute(
-        x=x, y=y, z=z, yaw_rad=yaw, pitch=pitch,
+        x=x, y=y, z=z, yaw_rad=yaw, pitch=slope(pitch),
         command=junction_commands(yaw, inside),
         is_junction=inside,
         lane_width=np.array([w.lane_width for w in waypoints]),

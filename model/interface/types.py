@@ -67,3 +67,9 @@ class Plan:
     speed_waypoints_in_ego: np.ndarray  # (10, 2) float64, metres, t = 0.25..2.50 s
     language: str = ""
     diagnostics: dict = field(default_factory=dict)  # e.g. endpoint probabilities, timings in ms
+
+    @property
+    def final_speed(self) -> float:
+        """m/s between the last two speed waypoints."""
+        step = self.speed_waypoints_in_ego[-1] - self.speed_waypoints_in_ego[-2]
+        return float(np.hypot(*step)) / SPEED_WAYPOINT_INTERVAL
