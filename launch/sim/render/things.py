@@ -40,19 +40,22 @@ class Things:
     """The list of a town's things; row 0 is the surface."""
 
     def __init__(self) -> None:
-        self._kinds = [ThingKind.SURFACE]
+        self._rows: dict[ThingKind, list[int]] = {kind: [] for kind in ThingKind}
+        self._rows[ThingKind.SURFACE].append(0)
+        self._count = 1
 
     def __len__(self) -> int:
-        return len(self._kinds)
+        return self._count
 
     def begin(self, builder: MeshBuilder, kind: ThingKind) -> None:
         """What ``builder`` gets from now on belongs to a new thing."""
-        builder.thing = len(self._kinds)
-        self._kinds.append(kind)
+        builder.thing = self._count
+        self._rows[kind].append(self._count)
+        self._count += 1
 
     def rows(self, kind: ThingKind) -> np.ndarray:
         """Numbers of all things of a kind, in the order in which they were begun."""
-        return np.nonzero(np.array(self._kinds) == kind)[0]
+        return np.array(self._rows[kind], np.int64)
 
     def owners(self, snapshot: SceneSnapshot) -> Owners:
         """Ids of the things, and of the snapshot's actors after them."""
