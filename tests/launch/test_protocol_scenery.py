@@ -103,19 +103,21 @@ def test_debug_lines_show_where_nothing_is_nearer(renderer, world):
     shapes = DebugShapes()
     shapes.add(decode_shape(line(middle - right, middle + right, 0.0), 0.0, 0.05))
     plain = renderer.render(capture(world), CAMERA, eye)
-    drawn = renderer.render(capture(world), CAMERA, eye)
-    draw_lines(drawn, CAMERA, eye, shapes.lines())
-    changed = (drawn.rgb != plain.rgb).any(axis=2)
-    assert (drawn.rgb[changed] == (255, 0, 255)).all()
+    drawing = renderer.draw(capture(world), CAMERA, eye)
+    drawn, _ = renderer.shade(drawing)
+    draw_lines(drawing, drawn, shapes.lines())
+    changed = (drawn != plain.rgb).any(axis=2)
+    assert (drawn[changed] == (255, 0, 255)).all()
     assert 10 < changed.sum() < 200
     rows, columns = np.nonzero(changed)
     assert abs(rows.mean() - CAMERA.height / 2) < 3
     assert abs(columns.mean() - CAMERA.width / 2) < 3
     below = DebugShapes()
     below.add(decode_shape(line(middle - right - (0, 0, 6), middle + right - (0, 0, 6), 0.0), 0.0, 0.05))
-    under = renderer.render(capture(world), CAMERA, eye)
-    draw_lines(under, CAMERA, eye, below.lines())
-    assert np.array_equal(under.rgb, plain.rgb)  # under the road
+    drawing = renderer.draw(capture(world), CAMERA, eye)
+    under, _ = renderer.shade(drawing)
+    draw_lines(drawing, under, below.lines())
+    assert np.array_equal(under, plain.rgb)  # under the road
 
 
 def test_debug_shapes_live_as_long_as_they_were_given():

@@ -14,7 +14,7 @@ import numpy as np
 from linkvla.launch.sim.protocol import sensor_frames as frames
 from linkvla.launch.sim.protocol.image_codes import instance_pixels, label_pixels, normal_pixels
 from linkvla.launch.sim.protocol.labels import label_table, shape_codes
-from linkvla.launch.sim.render.camera import Camera, CameraRenderer, Drawing, Frame
+from linkvla.launch.sim.render.camera import Camera, CameraRenderer, Drawing
 from linkvla.launch.sim.render.debug_overlay import DebugLines, draw_lines
 from linkvla.launch.sim.render.flow import optical_flow
 from linkvla.launch.sim.render.snapshot import SceneSnapshot
@@ -41,10 +41,9 @@ class Picture:
         """(H, W, 3) uint8, debug shapes drawn over it."""
         if self._debug is None:
             return self.rgb
-        drawing = self.drawing
-        frame = Frame(self.rgb.copy(), np.empty(0, np.uint8), drawing.inverse_depth)
-        draw_lines(frame, drawing.camera, drawing.pose_in_world, self._debug)
-        return frame.rgb
+        rgb = self.rgb.copy()
+        draw_lines(self.drawing, rgb, self._debug)
+        return rgb
 
     @cached_property
     def shapes(self) -> np.ndarray:
