@@ -49,11 +49,16 @@ def pack_header(message: bytearray, offset: int, kind: int, frame: int, elapsed:
     HEADER.pack_into(message, offset, kind, frame, elapsed, pose.x, pose.y, pose.z, pose.pitch, pose.yaw, pose.roll)
 
 
-def encode_measurement(kind: int, frame: int, elapsed: float, pose: Pose, body: list) -> bytes:
-    """A framed message of a sensor whose body is MessagePack (GNSS, IMU, collision, obstacle)."""
+def _message(kind: int, frame: int, elapsed: float, pose: Pose, body: bytes) -> bytes:
+    """A framed message: the sensor header, then the body."""
     header = bytearray(HEADER.size)
     pack_header(header, 0, kind, frame, elapsed, pose)
-    return framed(bytes(header) + pack(body))
+    return framed(bytes(header) + body)
+
+
+def encode_measurement(kind: int, frame: int, elapsed: float, pose: Pose, body: list) -> bytes:
+    """A framed message of a sensor whose body is MessagePack (GNSS, IMU, collision, obstacle)."""
+    return _message(kind, frame, elapsed, pose, pack(body))
 
 
 def encode_lidar(
@@ -67,24 +72,20 @@ def encode_lidar(
         counts: (channels,) uint32 points of each channel.
         points: LIDAR_POINT or SEMANTIC_POINT, those of the first channel first.
     """
-    header = bytearray(HEADER.size)
-    pack_header(header, 0, kind, frame, elapsed, pose)
-    return framed(bytes(header) + struct.pack("<fI", angle, len(counts)) + counts.tobytes() + points.tobytes())
+    body = struct.pack("<fI", angle, len(counts)) + counts.tobytes() + points.tobytes()
+    return _message(kind, frame, elapsed, pose, body)
 
 
 def encode_radar(frame: int, elapsed: float, pose: Pose, echoes: Echoes) -> bytes:
     """A framed message of a radar's detections."""
-    header = bytearray(HEADER.size)
-    pack_header(header, 0, RADAR, frame, elapsed, pose)
     columns = (echoes.velocity, echoes.azimuth, echoes.altitude, echoes.depth)
-    return framed(bytes(header) + np.column_stack(columns).astype("<f4").tobytes())
+    return _message(RADAR, frame, elapsed, pose, np.column_stack(columns).astype("<f4").tobytes())
 
 
 def encode_events(frame: int, elapsed: float, pose: Pose, camera: Camera, events: np.ndarray) -> bytes:
     """A framed message of an event camera; ``events`` are ``sensors.events.EVENT``."""
-    header = bytearray(HEADER.size)
-    pack_header(header, 0, DVS, frame, elapsed, pose)
-    return framed(bytes(header) + _IMAGE.pack(camera.width, camera.height, camera.fov) + events.tobytes())
+    body = _IMAGE.pack(camera.width, camera.height, camera.fov) + events.tobytes()
+    return _message(DVS, frame, elapsed, pose, body)
 
 
 class _GridMessage:
