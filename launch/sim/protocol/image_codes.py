@@ -8,7 +8,8 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-OPTIONS = {"cache": True, "nogil": True, "error_model": "numpy"}
+from linkvla.launch.sim.render.rasteriser import OPTIONS
+
 FULL_DEPTH_CODE = (1 << 24) - 1
 FARTHEST_DEPTH_M = 1000.0  # what a depth camera encodes as white
 

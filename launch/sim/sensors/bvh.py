@@ -10,7 +10,8 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-OPTIONS = {"cache": True, "nogil": True, "fastmath": False, "error_model": "numpy"}
+from linkvla.launch.sim.render.rasteriser import OPTIONS
+
 # Nothing here is ever NaN or a signed zero that matters; saying so makes min and max single instructions. Sums keep
 # their order, so that results do not depend on the processor.
 FINITE = OPTIONS | {"fastmath": {"nnan", "nsz"}}
