@@ -37,12 +37,7 @@ _LABELS = {
     Material.PROP: structs.DYNAMIC,
 }
 _BODY = (Material.VEHICLE, Material.BRAKE_LAMP, Material.WHEEL)
-_VEHICLES = {
-    "truck": structs.TRUCK,
-    "bus": structs.BUS,
-    "motorcycle": structs.MOTORCYCLE,
-    "bicycle": structs.BICYCLE,
-}
+_VEHICLES = {shape: tag for shape, tag in structs.TAG_OF_SHAPE.items() if tag != structs.CAR}
 _SHAPES = ("", *_VEHICLES)  # of an owner; all others have the labels of the empty one
 
 

@@ -19,7 +19,7 @@ VEGETATION, TERRAIN, SKY, PEDESTRIANS, CAR, TRUCK, BUS = 9, 10, 11, 12, 14, 15, 
 MOTORCYCLE, BICYCLE, STATIC, DYNAMIC, ROAD_LINES, GROUND = 18, 19, 20, 21, 24, 25
 ANY = 255
 
-_TAG_OF_SHAPE = {"car": CAR, "van": CAR, "truck": TRUCK, "bus": BUS, "motorcycle": MOTORCYCLE, "bicycle": BICYCLE}
+TAG_OF_SHAPE = {"car": CAR, "van": CAR, "truck": TRUCK, "bus": BUS, "motorcycle": MOTORCYCLE, "bicycle": BICYCLE}
 
 
 LARGEST = 1e7  # of any number from the wire: it fits a float32, and so does whatever a tick makes of it
@@ -101,7 +101,7 @@ def semantic_tag(actor: Actor) -> int:
     """CityObjectLabel of an actor, 0 for what cannot be seen."""
     kind = actor.type_id
     if kind.startswith("vehicle."):
-        return _TAG_OF_SHAPE.get(getattr(actor, "shape", "car"), CAR)
+        return TAG_OF_SHAPE.get(getattr(actor, "shape", "car"), CAR)
     if kind.startswith("walker."):
         return PEDESTRIANS
     if kind == "traffic.traffic_light":
