@@ -9,11 +9,10 @@ import carla
 import networkx
 
 from .lane_graph import CHANGE_SAMPLES, LaneGraph, LaneKey
-from .road_option import RoadOption
+from .road_option import RoadOption, option_of_turn, turn_between
 
 __all__ = ["GlobalRoutePlanner", "RoadOption"]
 
-_STRAIGHT_ON = 35.0  # degrees; turning less than this in a junction is straight on
 _SAME_PLACE = 0.1  # of the resolution; a lane's last sample can coincide with the next one's first
 
 Trace = list[tuple[carla.Waypoint, RoadOption]]
@@ -138,7 +137,4 @@ class GlobalRoutePlanner:
             yaws.insert(0, lanes[first - 1].waypoints[-1].transform.rotation.yaw)
         if last + 1 < len(lanes):
             yaws.append(lanes[last + 1].waypoints[0].transform.rotation.yaw)
-        turned = sum((after - before + 180.0) % 360.0 - 180.0 for before, after in pairwise(yaws))
-        if abs(turned) < _STRAIGHT_ON:
-            return RoadOption.STRAIGHT
-        return RoadOption.RIGHT if turned > 0 else RoadOption.LEFT  # yaw grows clockwise
+        return option_of_turn(sum(turn_between(before, after) for before, after in pairwise(yaws)))

@@ -11,14 +11,13 @@ import carla
 
 from ..tools.misc import draw_waypoints, get_speed
 from .controller import VehiclePIDController
-from .road_option import RoadOption
+from .road_option import RoadOption, option_of_turn, turn_between
 
 __all__ = ["LocalPlanner", "RoadOption"]
 
 _LONGEST_PLAN = 10_000  # waypoints
 _AHEAD = 100  # waypoints that are made ahead where there is no plan
 _LAST_REACHED = 1.0  # m from the last waypoint of a plan
-_STRAIGHT_ON = 35.0  # degrees
 _LOOK_BEYOND = 3.0  # m into a branch at which its direction is taken
 
 
@@ -159,7 +158,4 @@ def _branch_option(before: carla.Waypoint, branch: carla.Waypoint) -> RoadOption
     """LEFT, RIGHT or STRAIGHT, by the direction that a branch has a few metres on."""
     beyond = branch.next(_LOOK_BEYOND)
     after = beyond[0] if beyond else branch
-    turned = (after.transform.rotation.yaw - before.transform.rotation.yaw + 180.0) % 360.0 - 180.0
-    if abs(turned) < _STRAIGHT_ON:
-        return RoadOption.STRAIGHT
-    return RoadOption.RIGHT if turned > 0 else RoadOption.LEFT
+    return option_of_turn(turn_between(before.transform.rotation.yaw, after.transform.rotation.yaw))

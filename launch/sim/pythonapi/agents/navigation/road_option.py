@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+_STRAIGHT_ON = 35.0  # degrees; turning less than this in a junction is straight on
+
 
 class RoadOption(IntEnum):
     """CARLA's route commands, by value."""
@@ -15,3 +17,15 @@ class RoadOption(IntEnum):
     LANEFOLLOW = 4
     CHANGELANELEFT = 5
     CHANGELANERIGHT = 6
+
+
+def turn_between(yaw: float, later: float) -> float:
+    """Degrees from one heading to another, -180 to 180; positive is to the right."""
+    return (later - yaw + 180.0) % 360.0 - 180.0
+
+
+def option_of_turn(degrees: float) -> RoadOption:
+    """LEFT, RIGHT or STRAIGHT, for a junction that turns by so much; positive is to the right."""
+    if abs(degrees) < _STRAIGHT_ON:
+        return RoadOption.STRAIGHT
+    return RoadOption.RIGHT if degrees > 0 else RoadOption.LEFT
