@@ -156,11 +156,15 @@ def add_impulse(session: Session, actor_id: int, impulse: list) -> None:
     world.add_impulse(lookup.find(world, actor_id).id, structs.decode_vector(impulse))
 
 
+def _over_a_tick(session: Session, force: list) -> list[float]:
+    """The impulse of a force, or a torque, that acts during the coming tick."""
+    return (structs.decode_vector(force) * session.simulation.settings.step).tolist()
+
+
 @rpc("add_actor_force", void=True)
 def add_force(session: Session, actor_id: int, force: list) -> None:
     """Newtons for the coming tick."""
-    step = session.simulation.settings.step
-    add_impulse(session, actor_id, (structs.decode_vector(force) * step).tolist())
+    add_impulse(session, actor_id, _over_a_tick(session, force))
 
 
 @rpc("add_actor_angular_impulse", void=True)
@@ -173,8 +177,7 @@ def add_angular_impulse(session: Session, actor_id: int, impulse: list) -> None:
 @rpc("add_actor_torque", void=True)
 def add_torque(session: Session, actor_id: int, torque: list) -> None:
     """Newton metres for the coming tick."""
-    step = session.simulation.settings.step
-    add_angular_impulse(session, actor_id, (structs.decode_vector(torque) * step).tolist())
+    add_angular_impulse(session, actor_id, _over_a_tick(session, torque))
 
 
 @rpc("add_actor_impulse_at_location", void=True)
@@ -190,8 +193,7 @@ def _add_impulse_at(session: Session, actor_id: int, impulse: list, location: li
 
 @rpc("add_actor_force_at_location", void=True)
 def _add_force_at(session: Session, actor_id: int, force: list, location: list) -> None:
-    step = session.simulation.settings.step
-    _add_impulse_at(session, actor_id, (structs.decode_vector(force) * step).tolist(), location)
+    _add_impulse_at(session, actor_id, _over_a_tick(session, force), location)
 
 
 @rpc("set_actor_dead", void=True)
