@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -127,7 +128,7 @@ def test_lidar_points_on_a_level_road_lie_at_minus_the_height(caster, world, tow
 
 
 def test_a_lidar_is_repeatable_by_its_seed(caster, world):
-    lossy = LidarOptions(**{**LIDAR.__dict__, "dropoff_general": 0.4, "noise": 0.05})
+    lossy = replace(LIDAR, dropoff_general=0.4, noise=0.05)
     pose = world.town.spawn_points[0].compose(Pose(z=2.0))
 
     def points(seed: int) -> bytes:
@@ -138,7 +139,7 @@ def test_a_lidar_is_repeatable_by_its_seed(caster, world):
 
 
 def test_a_tick_without_points_is_an_empty_sweep(caster, world):
-    rare = LidarOptions(**{**LIDAR.__dict__, "points_per_second": 16})
+    rare = replace(LIDAR, points_per_second=16)
     sweep = Lidar(rare, np.random.default_rng(0)).sweep(caster, capture(world), Pose(z=5.0), TICK)
     assert sweep.points.shape == (0, 3)
     assert sweep.counts.tolist() == [0] * 16
@@ -196,7 +197,7 @@ def test_small_changes_add_up_and_a_refractory_pixel_keeps_silent():
     camera = EventCamera(EVENTS, np.random.default_rng(0))
     counts = [len(camera.look(_grey(level), 0.05 * k)) for k, level in enumerate((100, 115, 132, 152))]
     assert counts == [0, 0, 0, 1] or counts == [0, 0, 1, 0]
-    quiet = EventCamera(EventOptions(**{**EVENTS.__dict__, "refractory_ns": 10**9}), np.random.default_rng(0))
+    quiet = EventCamera(replace(EVENTS, refractory_ns=10**9), np.random.default_rng(0))
     quiet.look(_grey(20), 0.0)
     assert len(quiet.look(_grey(250), 0.05)) == 1
 

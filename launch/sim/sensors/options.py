@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from linkvla.launch.sim.errors import SpawnError
 
@@ -83,7 +83,7 @@ class LidarOptions:
             "dropoff_at_zero": real(attributes, "dropoff_zero_intensity", 0.0, 1.0),
             "noise": real(attributes, "noise_stddev", 0.0, 1e3),
         }
-        return cls(**{**seen.__dict__, **loss})
+        return replace(seen, **loss)
 
 
 @dataclass(frozen=True)
