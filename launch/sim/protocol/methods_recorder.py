@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from typing import TypeVar
 
 from linkvla.launch.sim.protocol import recording_reports as reports
 from linkvla.launch.sim.protocol import structs
@@ -13,6 +15,8 @@ from linkvla.launch.sim.protocol.replayer import ReplayRequest
 from linkvla.launch.sim.protocol.rpc import Session
 
 _FASTEST = 100.0  # times recorded time
+
+_Answer = TypeVar("_Answer")
 
 
 @rpc("start_recorder")
@@ -27,7 +31,7 @@ def _stop(session: Session) -> None:
     session.simulation.recorder.stop()
 
 
-async def _in_background(function, *arguments: object) -> str:
+async def _in_background(function: Callable[..., _Answer], *arguments: object) -> _Answer:
     """Reading a large file must not stop the world."""
     return await asyncio.get_running_loop().run_in_executor(None, function, *arguments)
 
@@ -69,7 +73,7 @@ async def _replay(
     simulation.recorder.stop()  # the file may be the one being written
     begin = structs.number(start, "start")
     if begin < 0.0:
-        begin = max(begin + await asyncio.get_running_loop().run_in_executor(None, reports.seconds_of, path), 0.0)
+        begin = max(begin + await _in_background(reports.seconds_of, path), 0.0)
     pose = structs.decode_pose(offset)
     follow = structs.whole(follow_id, "follow_id", 0, 0xFFFFFFFF)
     request = ReplayRequest(begin, structs.number(duration, "duration"), follow, pose)
