@@ -78,6 +78,7 @@ def connect(server, port: int | None = None) -> socket.socket:
     return socket.create_connection((server.host, port or server.port), timeout=10.0)
 
 
+@pytest.fixture(scope="module")
 def stream_port(server) -> int:
     client = RawClient(server.host, server.port)
     _, result = client.call("get_episode_info")
@@ -109,15 +110,8 @@ def test_noise_on_the_rpc_port(server, witness, data, reset):
 
 @given(data=st.binary(max_size=12), reset=st.booleans())
 @QUICK
-def test_noise_on_the_stream_port(server, witness, data, reset):
-    send(connect(server, stream_port_of(server)), data, reset=reset)
-
-
-_PORTS: dict[int, int] = {}
-
-
-def stream_port_of(server) -> int:
-    return _PORTS.setdefault(server.port, stream_port(server))
+def test_noise_on_the_stream_port(server, stream_port, witness, data, reset):
+    send(connect(server, stream_port), data, reset=reset)
 
 
 @given(calls=st.lists(st.tuples(st.sampled_from(EVERY_METHOD), ARGUMENTS), min_size=1, max_size=12))
