@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch.nn import functional
 from transformers import DynamicCache
 
 from linkvla.model.modeling_linkvla import DrivingBatch, LinkVLAForDriving, Tables, positions
@@ -76,9 +75,3 @@ def repeat(prefix: Prefix, times: int) -> None:
     prefix.valid = prefix.valid.repeat_interleave(times, 0)
     prefix.pending = prefix.pending.repeat_interleave(times, 0)
     prefix.pending_valid = prefix.pending_valid.repeat_interleave(times, 0)
-
-
-def rewind(prefix: Prefix, tokens: int) -> None:
-    """Forget the last ``tokens`` read, so that something else can follow the same prefix."""
-    prefix.cache.crop(-tokens)
-    prefix.valid = functional.pad(prefix.valid, (0, -tokens))

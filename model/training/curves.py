@@ -42,10 +42,6 @@ class Curves:
             if not math.isnan(value):
                 self._writer.add_scalar(f"{group}/{name}", value, step)
 
-    def flush(self) -> None:
-        """Write out what is buffered."""
-        self._writer.flush()
-
     def close(self) -> None:
         """Write out and let go of the files."""
         self._writer.close()
