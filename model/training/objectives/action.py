@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import torch
 from torch.nn.functional import one_hot
 
-from linkvla.model.interface.types import PATH_POINTS
 from linkvla.model.modeling_linkvla import Tables
 from linkvla.model.tokenizer.action_tokenizer import ActionTokenizer
 from linkvla.model.training.recipe import Recipe
@@ -48,11 +47,6 @@ class ActionLoss:
 
     total: torch.Tensor  # scalar, the sum over all tokens; those out of the grid's reach carry none
     masked: torch.Tensor  # scalar, how many are
-
-
-def end_points(points: torch.Tensor) -> torch.Tensor:
-    """(B, 2, 2): last path point and last speed waypoint of points (B, 30, 2)."""
-    return points[:, [PATH_POINTS - 1, points.shape[1] - 1]]
 
 
 def noised_end_points(grid: ActionTokenizer, ends: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:

@@ -18,8 +18,7 @@ def losses(model: LinkVLAForDriving, part: Part, samples: int, recipe: Recipe) -
     """
     grid = model.action_tokenizer
     run = one_shot(model, part.driving, part.points)
-    ends = list(END_POINTS)
-    others = [slot for slot in range(part.points.shape[1]) if slot not in ends]
-    goal = action_loss(grid, run.tables, run.fine[:, ends], part.points[:, ends], recipe)
+    others = [slot for slot in range(part.points.shape[1]) if slot not in END_POINTS]
+    goal = action_loss(grid, run.tables, run.fine[:, END_POINTS], part.points[:, END_POINTS], recipe)
     fine = action_loss(grid, run.tables, run.fine[:, others], part.points[:, others], recipe)
-    return token_loss(goal, fine, (len(ends) * samples, len(others) * samples), recipe, run.tables, run.hidden)
+    return token_loss(goal, fine, (len(END_POINTS) * samples, len(others) * samples), recipe, run.tables, run.hidden)

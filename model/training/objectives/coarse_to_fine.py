@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from linkvla.model.decoding.coarse_to_fine import one_shot
+from linkvla.model.decoding.decoded import END_POINTS
 from linkvla.model.modeling_linkvla import GOALS, LinkVLAForDriving
 from linkvla.model.training.batches import Part
-from linkvla.model.training.objectives.action import action_loss, end_points, noised_end_points
+from linkvla.model.training.objectives.action import action_loss, noised_end_points
 from linkvla.model.training.objectives.head import HeadLoss, token_loss
 from linkvla.model.training.recipe import Recipe
 
@@ -15,7 +16,7 @@ def losses(model: LinkVLAForDriving, part: Part, samples: int, recipe: Recipe) -
 
     ``samples``: of the whole batch.
     """
-    grid, ends = model.action_tokenizer, end_points(part.points)
+    grid, ends = model.action_tokenizer, part.points[:, END_POINTS]
     run = one_shot(model, part.driving, noised_end_points(grid, ends, part.end_point_noise))
     goal = action_loss(grid, run.tables, run.goals, ends, recipe)
     fine = action_loss(grid, run.tables, run.fine, part.points, recipe)
