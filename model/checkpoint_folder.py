@@ -16,8 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import nn
 from transformers.initialization import no_init_weights
 
@@ -25,7 +23,7 @@ from linkvla.model.configuration_linkvla import FORMAT_VERSION, LinkVLAConfig
 from linkvla.model.interface.errors import CheckpointError, ConfigurationError
 from linkvla.model.modeling_linkvla import LinkVLAForDriving
 from linkvla.model.processing_linkvla import LinkVLAProcessor
-from linkvla.model.weight_files import WeightFiles, listed, open_weights, weight_file_names
+from linkvla.model.weight_files import WeightFiles, listed, open_weights, opened, weight_file_names
 
 MANIFEST = "manifest.json"
 FILES = ("config.json", "tokenizer.json", "camera.json", "prompts.json")
@@ -79,12 +77,9 @@ def resolve(folder_or_name: Path | str, shelf: Path | None = None) -> Path:
 
 def read_tensors(path: Path) -> dict[str, torch.Tensor]:
     """Tensors of a safetensors file. Raises CheckpointError when it is missing, truncated or damaged."""
-    try:
-        return load_file(path)
-    except FileNotFoundError:
-        raise CheckpointError(f"{path} is missing; fetch or export the checkpoint again") from None
-    except (SafetensorError, OSError, ValueError) as error:
-        raise CheckpointError(f"{path} is damaged ({error}); fetch or export the checkpoint again") from None
+    with opened(path) as content:
+        names = content.keys()
+        return {name: content.get_tensor(name) for name in names}
 
 
 def check_names(

@@ -42,7 +42,7 @@ class WeightFiles:
     def __iter__(self) -> Iterator[tuple[str, torch.Tensor]]:
         """(name, tensor), file by file. Raises CheckpointError when a file is damaged."""
         for file, names in self.files.items():
-            with _opened(self.folder / file) as content:
+            with opened(self.folder / file) as content:
                 for name in names:
                     yield name, content.get_tensor(name)
 
@@ -64,7 +64,7 @@ def open_weights(folder: Path) -> WeightFiles:
     for file in weight_file_names(folder):
         if file == INDEX:
             continue
-        with _opened(folder / file) as content:
+        with opened(folder / file) as content:
             files[file] = list(content.keys())
             shapes |= {name: tuple(content.get_slice(name).get_shape()) for name in files[file]}
     if (folder / INDEX).is_file():
@@ -112,7 +112,8 @@ def write_weights(folder: Path, tensors: Iterable[tuple[str, torch.Tensor]], sha
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[safe_open]:
+def opened(path: Path) -> Iterator[safe_open]:
+    """One safetensors file. Raises CheckpointError when it is missing, truncated or damaged."""
     try:
         with safe_open(path, "pt") as content:
             yield content
