@@ -114,7 +114,13 @@ def make_batch(
 ) -> TrainingBatch:
     """The batch of one step; where several processes share the step, that of process ``rank``."""
     rng = np.random.default_rng([recipe.seed, step * processes + rank])
-    samples = mixture.read(recipe.batch_size, rng)
+    return teach(mixture.read(recipe.batch_size, rng), processor, recipe, rng)
+
+
+def teach(
+    samples: Sequence[Sample], processor: LinkVLAProcessor, recipe: Recipe, rng: np.random.Generator
+) -> TrainingBatch:
+    """Tensors of lessons that ``rng`` draws, one from each sample."""
     style, grid = processor.config.navigation, processor.config.action_tokenizer
     lessons = [draw_lesson(sample, recipe, rng, style, grid) for sample in samples]
     return collate(samples, lessons, processor, recipe, rng)

@@ -17,11 +17,10 @@ from linkvla.model.evaluation.network import query_of
 from linkvla.model.evaluation.open_loop import scores
 from linkvla.model.modeling_linkvla import LinkVLAForDriving
 from linkvla.model.processing_linkvla import LinkVLAProcessor
-from linkvla.model.training.batches import collate
+from linkvla.model.training.batches import teach
 from linkvla.model.training.engine import TOTAL
 from linkvla.model.training.objectives.objective import Objective
 from linkvla.model.training.recipe import Recipe
-from linkvla.model.training.tasks import draw_lesson
 
 _BATCH = 48
 _LESSONS = 96  # held-out lessons whose losses are looked at
@@ -89,9 +88,7 @@ def lesson_losses(
     recipe = replace(recipe, auxiliary_weight=0.0)
     rng = np.random.default_rng(recipe.seed)
     samples = source.read(held_out_rows(source, _LESSONS))
-    style, grid = processor.config.navigation, processor.config.action_tokenizer
-    lessons = [draw_lesson(sample, recipe, rng, style, grid) for sample in samples]
-    batch = collate(samples, lessons, processor, recipe, rng).to(model.device)
+    batch = teach(samples, processor, recipe, rng).to(model.device)
     training = model.training
     objective = Objective(recipe, model).eval()
     try:
