@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 from linkvla.model.checkpoint_folder import load_checkpoint, read_config
 from linkvla.model.configuration_linkvla import LinkVLAConfig, nano_config
@@ -17,7 +16,7 @@ from linkvla.model.processing_linkvla import LinkVLAProcessor
 from linkvla.model.tokenizer.vocabulary import train_text_tokenizer
 from linkvla.model.training.action_table import ActionTable
 from linkvla.model.training.growing import transplant
-from linkvla.model.training.lora import apply_lora, lora_settings
+from linkvla.model.training.lora import apply_lora, lora_settings, own_action_tables
 from linkvla.model.training.mixture import DataSource, Mixture
 from linkvla.model.training.recipe import Recipe
 
@@ -121,15 +120,13 @@ def _own_tables(model: LinkVLAForDriving, recipe: Recipe, start: bool) -> None:
     if recipe.lora_rank:
         apply_lora(model, lora_settings(recipe))
         return
-    rows = model.tables()
-    sides = {"input": rows.special_in}
-    if not model.config.tie_word_embeddings:
-        sides["output"] = rows.special_out
-    tables = nn.ModuleDict()
-    for side, special in sides.items():
-        tables[side] = ActionTable(model.action_tokenizer, special.shape[1])
+
+    def table(rows: torch.Tensor) -> ActionTable:
+        own = ActionTable(model.action_tokenizer, rows.shape[1])
         if start:
-            tables[side].start_from(special.detach().clone())
-    model.action_tables = tables
+            own.start_from(rows)
+        return own
+
+    own_action_tables(model, table)
     for parameter in model.model.vision_tower.parameters():
         parameter.requires_grad_(recipe.train_vision)

@@ -13,6 +13,7 @@ trains only the inputs is silently scored by random rows. ``require_trainable_ta
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -68,12 +69,12 @@ class PlainTable(nn.Module):
         return self.rows
 
 
-def own_action_tables(model: LinkVLAForDriving) -> None:
-    """Move the special rows of each side into a ``PlainTable``; an untied network gets two, a tied one gets one."""
+def own_action_tables(model: LinkVLAForDriving, table: Callable[[torch.Tensor], nn.Module] = PlainTable) -> None:
+    """Move the special rows of each side into a ``table``; an untied network gets two, a tied one gets one."""
     tables = model.tables()
-    sides = {"input": PlainTable(tables.special_in)}
+    sides = {"input": table(tables.special_in)}
     if not model.config.tie_word_embeddings:
-        sides["output"] = PlainTable(tables.special_out)
+        sides["output"] = table(tables.special_out)
     model.action_tables = nn.ModuleDict(sides)
 
 
