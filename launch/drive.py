@@ -190,7 +190,8 @@ def _write_results(
 ) -> None:
     from importlib.metadata import version
 
-    from linkvla.launch.evaluation.results import results_document, write_json
+    from linkvla.launch.evaluation.results import results_document
+    from linkvla.launch.json_file import write_json
     from linkvla.launch.report.tables import as_text, drive_table
 
     document = results_document([record], 1, sensors)

@@ -15,11 +15,12 @@ from linkvla.launch.evaluation.evaluate_settings import EvaluateSettings, Job, b
 from linkvla.launch.evaluation.ledger import Ledger
 from linkvla.launch.evaluation.progress_display import ProgressDisplay
 from linkvla.launch.evaluation.records import RouteRecord
-from linkvla.launch.evaluation.results import results_document, write_json
+from linkvla.launch.evaluation.results import results_document
 from linkvla.launch.evaluation.route_file import RouteSpec, read_routes
 from linkvla.launch.evaluation.stage import trace
 from linkvla.launch.evaluation.summary import EvaluationSummary, markdown_table, rich_table
 from linkvla.launch.evaluation.worker_pool import drive_jobs
+from linkvla.launch.json_file import write_json
 from linkvla.model.interface.errors import RouteError
 
 __all__ = ["EvaluateSettings", "EvaluationSummary", "evaluate"]

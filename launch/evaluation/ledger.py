@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from linkvla.launch.evaluation.records import SIMULATION_CRASHED, RouteRecord, Timing
-from linkvla.launch.evaluation.results import write_json
+from linkvla.launch.json_file import write_json
 from linkvla.model.interface.errors import ConfigurationError
 
 FORMAT = 1

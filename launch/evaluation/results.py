@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import os
-import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from linkvla.launch.evaluation import scores
 from linkvla.launch.evaluation.records import SENSORS_INVALID, SIMULATION_CRASHED, RouteRecord
@@ -68,23 +64,6 @@ def results_document(
         "values": [str(numbers[key]) for _, key in _VALUES],
         "labels": [label for label, _ in _VALUES],
     }
-
-
-def write_json(path: Path, document: dict) -> None:
-    """Write a file so that it is either the old one or the whole new one, also after a crash."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(document, file, indent=4)
-            file.write("\n")
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def _entry_status(records: Sequence[RouteRecord], total: int) -> str:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import torch
 from rich.console import Console
 
-from linkvla.launch.evaluation.results import write_json
+from linkvla.launch.json_file import write_json
 from linkvla.launch.scoring.document import document
 from linkvla.launch.scoring.held_out import Watch, data_folder, open_frames
 from linkvla.launch.scoring.score_table import ScoreTable

@@ -12,9 +12,10 @@ from linkvla.launch.evaluation.evaluate_settings import EvaluateSettings, Job, b
 from linkvla.launch.evaluation.facts import Infraction
 from linkvla.launch.evaluation.ledger import Ledger
 from linkvla.launch.evaluation.records import RouteRecord, Timing, route_status, sort_events
-from linkvla.launch.evaluation.results import results_document, write_json
+from linkvla.launch.evaluation.results import results_document
 from linkvla.launch.evaluation.route_file import RouteSpec
 from linkvla.launch.evaluation.summary import EvaluationSummary, events_text, markdown_table, rich_table
+from linkvla.launch.json_file import write_json
 from linkvla.model.interface.errors import ConfigurationError
 
 
