@@ -5,13 +5,13 @@ See ``evaluation.open_loop`` for the plans' scores.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 import torch
 
-from linkvla.model.data.sample import SampleSource
+from linkvla.model.data.sample import Sample, SampleSource
 from linkvla.model.decoding import decode
 from linkvla.model.evaluation.network import query_of
 from linkvla.model.evaluation.open_loop import scores
@@ -30,22 +30,19 @@ _LESSONS = 96  # held-out lessons whose losses are looked at
 def predict(
     model: LinkVLAForDriving,
     processor: LinkVLAProcessor,
-    source: SampleSource,
-    limit: int,
+    samples: Sequence[Sample],
     *,
     black: bool = False,
     bfloat16: bool = False,
-    mode: str | None = None,
 ) -> np.ndarray:
-    """Decoded points (n, 30, 2), metres, of ``limit`` rows spread evenly over the source."""
-    index = held_out_rows(source, limit)
+    """Decoded points (n, 30, 2), metres, of all samples."""
     results = []
-    for start in range(0, len(index), _BATCH):
-        samples = source.read(index[start : start + _BATCH])
-        views = np.stack([sample.view for sample in samples])
-        batch = processor.batch(np.zeros_like(views) if black else views, [query_of(sample) for sample in samples])
+    for start in range(0, len(samples), _BATCH):
+        some = samples[start : start + _BATCH]
+        views = np.stack([sample.view for sample in some])
+        batch = processor.batch(np.zeros_like(views) if black else views, [query_of(sample) for sample in some])
         with torch.autocast(model.device.type, torch.bfloat16, enabled=bfloat16):
-            results.append(decode(model, batch.to(model.device), mode).points.float().cpu())
+            results.append(decode(model, batch.to(model.device)).points.float().cpu())
     return torch.cat(results).numpy()
 
 
@@ -73,7 +70,7 @@ def evaluate(
             labels = np.stack([sample.points_in_ego for sample in samples])
             tags = np.array([sample.tag for sample in samples])
             for suffix, dark in (("", False), ("/black", True)) if black else (("", False),):
-                points = predict(model, processor, source, limit, black=dark, bfloat16=bfloat16)
+                points = predict(model, processor, samples, black=dark, bfloat16=bfloat16)
                 report[name + suffix] = scores(points, labels, tags)
     finally:
         model.train(training)

@@ -70,8 +70,9 @@ def test_eight_samples_are_learnt_by_heart(record_folder, tmp_path, tiny_archite
     assert losses[-1] < 0.25 * losses[0]
     model, processor = load_checkpoint(result.checkpoint)
     (source,) = open_sources(folder, VIEW)
-    paths = np.stack([sample.path_in_ego for sample in source.read(range(8))])
-    error = np.linalg.norm(predict(model, processor, source, 8)[:, :20] - paths, axis=-1).mean()
+    samples = source.read(range(8))
+    paths = np.stack([sample.path_in_ego for sample in samples])
+    error = np.linalg.norm(predict(model, processor, samples)[:, :20] - paths, axis=-1).mean()
     assert error < 0.8
     with open(tmp_path / "run" / "metrics.csv") as file:
         assert [int(row["step"]) for row in csv.DictReader(file)] == [20, 40, 60]
