@@ -13,6 +13,7 @@ from tokenizers import Encoding, Tokenizer
 
 from linkvla.model import prompts
 from linkvla.model.configuration_linkvla import TILES, LinkVLAConfig
+from linkvla.model.data.sample import Sample
 from linkvla.model.data.view import kept_rows, make_view
 from linkvla.model.interface.errors import ConfigurationError, ObservationError
 from linkvla.model.interface.types import Command, Observation
@@ -160,14 +161,14 @@ class LinkVLAProcessor:
         points = np.stack([np.asarray(query.target_points_in_ego, np.float32) for query in queries])
         return self.encode(views, self.drive_turns(queries), points, gain=gain, offset=offset)
 
-    def query(self, observation: Observation) -> Query:
-        """What an observation says beside its picture."""
+    def query(self, frame: Observation | Sample) -> Query:
+        """What an observation, or a recorded sample, says beside its picture."""
         return Query(
-            speed=observation.speed,
-            target_points_in_ego=observation.target_points_in_ego,
-            command=observation.command,
-            next_command=observation.next_command,
-            distance_to_command=observation.distance_to_command,
+            speed=frame.speed,
+            target_points_in_ego=frame.target_points_in_ego,
+            command=frame.command,
+            next_command=frame.next_command,
+            distance_to_command=frame.distance_to_command,
         )
 
     def turn(self, observation: Observation) -> Turn:

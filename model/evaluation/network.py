@@ -15,19 +15,8 @@ from linkvla.model.decoding import decode
 from linkvla.model.decoding.language import generate
 from linkvla.model.decoding.prefix import begin
 from linkvla.model.modeling_linkvla import DrivingBatch, LinkVLAForDriving
-from linkvla.model.processing_linkvla import LinkVLAProcessor, Query
+from linkvla.model.processing_linkvla import LinkVLAProcessor
 from linkvla.model.prompts import Turn
-
-
-def query_of(sample: Sample) -> Query:
-    """What the prompt says about a sample."""
-    return Query(
-        speed=sample.speed,
-        target_points_in_ego=sample.target_points_in_ego,
-        command=sample.command,
-        next_command=sample.next_command,
-        distance_to_command=sample.distance_to_command,
-    )
 
 
 class Driver(Protocol):
@@ -76,7 +65,7 @@ class Network:
 
     def navigation(self, sample: Sample) -> str:
         """In the checkpoint's own style."""
-        return self.processor.navigation(query_of(sample))
+        return self.processor.navigation(self.processor.query(sample))
 
     @torch.inference_mode()
     def plan(self, samples: Sequence[Sample], turns: Sequence[Turn]) -> np.ndarray:

@@ -13,7 +13,6 @@ import torch
 
 from linkvla.model.data.sample import Sample, SampleSource
 from linkvla.model.decoding import decode
-from linkvla.model.evaluation.network import query_of
 from linkvla.model.evaluation.open_loop import scores
 from linkvla.model.modeling_linkvla import LinkVLAForDriving
 from linkvla.model.processing_linkvla import LinkVLAProcessor
@@ -40,7 +39,7 @@ def predict(
     for start in range(0, len(samples), _BATCH):
         some = samples[start : start + _BATCH]
         views = np.stack([sample.view for sample in some])
-        batch = processor.batch(np.zeros_like(views) if black else views, [query_of(sample) for sample in some])
+        batch = processor.batch(np.zeros_like(views) if black else views, list(map(processor.query, some)))
         with torch.autocast(model.device.type, torch.bfloat16, enabled=bfloat16):
             results.append(decode(model, batch.to(model.device)).points.float().cpu())
     return torch.cat(results).numpy()
