@@ -15,7 +15,7 @@ from linkvla.model.checkpoint_folder import load_checkpoint
 from linkvla.model.data.view import CameraRig
 from linkvla.model.decoding import act, check_candidates
 from linkvla.model.decoding.decoded import Decoded
-from linkvla.model.decoding.language import Answers, generate, text_log_probability, without_marker
+from linkvla.model.decoding.language import Answers, generate, text_log_probability
 from linkvla.model.decoding.prefix import begin
 from linkvla.model.interface.errors import ConfigurationError
 from linkvla.model.interface.types import PATH_POINTS, Observation, Plan
@@ -221,7 +221,7 @@ def _plans(decoded: Decoded, answers: Answers | None) -> list[Plan]:
             diagnostics["end_point_probability"] = decoded.certainty[n].tolist()
         if decoded.hypothesis is not None:
             diagnostics["hypothesis"] = int(decoded.hypothesis[n])
-        language = without_marker(answers.texts[n]) if answers else ""
+        language = prompts.without_marker(answers.texts[n]) if answers else ""
         plans.append(Plan(path, np.ascontiguousarray(row[PATH_POINTS:]), language, diagnostics))
     return plans
 

@@ -121,6 +121,11 @@ def without_markup(text: str) -> str:
     return text
 
 
+def without_marker(text: str) -> str:
+    """An answer without the word at its end that announces the waypoints."""
+    return text.strip().removesuffix(ANSWER).strip()
+
+
 def chat(turn: Turn, image_tokens: int) -> tuple[str, str, str]:
     """One turn in InternVL's template without a system turn: (up to the image, up to the answer, the answer).
 

@@ -24,14 +24,9 @@ MAX_TOKENS = 100
 class Answers:
     """What was said, per sample."""
 
-    texts: list[str]  # as generated; see ``without_marker``
+    texts: list[str]  # as generated; see ``prompts.without_marker``
     tokens: list[int]  # tokens generated, with the end of turn where it was reached
     closed_by_force: list[bool]  # the limit was reached first
-
-
-def without_marker(text: str) -> str:
-    """An answer without the word that announces the waypoints."""
-    return text.strip().removesuffix(ANSWER).strip()
 
 
 def generate(

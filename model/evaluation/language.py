@@ -14,7 +14,6 @@ import numpy as np
 
 from linkvla.model import prompts
 from linkvla.model.data.sample import Sample
-from linkvla.model.decoding.language import without_marker
 from linkvla.model.evaluation.dreaming import follow
 from linkvla.model.evaluation.frames import SEED, Frame
 from linkvla.model.evaluation.network import Network, Speaker
@@ -23,6 +22,7 @@ from linkvla.model.evaluation.spice import Spice
 from linkvla.model.evaluation.text_metrics import TextScores, score_texts
 from linkvla.model.interface.types import PATH_POINTS, Plan
 from linkvla.model.language.agreement import Agreement, check
+from linkvla.model.prompts import without_marker
 
 _ANSWER_PREFIX = "A:"
 

@@ -6,10 +6,11 @@ import torch
 
 from linkvla.model import prompts
 from linkvla.model.decoding import act
-from linkvla.model.decoding.language import generate, text_log_probability, without_marker
+from linkvla.model.decoding.language import generate, text_log_probability
 from linkvla.model.decoding.prefix import begin
 from linkvla.model.modeling_linkvla import DrivingBatch
 from linkvla.model.processing_linkvla import Query
+from linkvla.model.prompts import without_marker
 
 ROWS, STEPS = 4, 12
 END = prompts.SPECIAL_TOKENS.index(prompts.TURN_END)

@@ -13,11 +13,11 @@ import numpy as np
 from linkvla.model.data.sample import Dream, DreamMode, Question
 from linkvla.model.interface.errors import DataError
 from linkvla.model.interface.types import PATH_POINTS, SPEED_WAYPOINT_INTERVAL, SPEED_WAYPOINTS
+from linkvla.model.prompts import without_marker
 
 EXPERT = "org"  # stands for the expert's own points in a dreamer file
 CLOCK = "first_waypoint_time"  # key of ``info`` in our own dreamer files
 RELEASED_CLOCK = 0.05  # s: SimLingo's dreamt waypoints are every fifth tick, beginning with the first
-_MARKER = "Waypoints:"
 _TRIVIAL = re.compile(r"(there (is|are) no|no\b|it is not possible)", re.IGNORECASE)
 _PLACEHOLDER = re.compile(r"<[A-Z_]+>")
 
@@ -126,12 +126,6 @@ def on_our_clock(waypoints: np.ndarray, first: float) -> np.ndarray:
     velocity = (points[-1] - points[-2]) / (times[-1] - times[-2])
     beyond = np.maximum(wanted - times[-1], 0.0)
     return (out + beyond[:, None] * velocity).astype(np.float32)
-
-
-def without_marker(text: str) -> str:
-    """A sentence without the word that announces the actions at its end."""
-    text = text.strip()
-    return text[: -len(_MARKER)].rstrip() if text.endswith(_MARKER) else text
 
 
 _MODES = {mode.value for mode in DreamMode}
