@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from linkvla.model.evaluation.frames import SEED
 from linkvla.model.interface.errors import ConfigurationError
-
-SEED = 42
-"""SimLingo's, for the choice of one instruction or question per frame."""
 
 
 @dataclass(frozen=True)
