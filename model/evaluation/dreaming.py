@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -26,7 +27,7 @@ class Attempt:
     points: np.ndarray  # (30, 2)
     answer: str = ""
 
-    @property
+    @cached_property
     def verdict(self) -> Verdict:
         """Whether the instruction was followed."""
         return judge(self.points, self.case)
