@@ -18,7 +18,6 @@ from pathlib import Path
 
 from linkvla.model.interface.errors import DataError
 
-FRAME_INTERVAL = 0.25  # s
 FIRST_FRAME = 10  # the frames before it are not used: the car has just been put on the road
 LAST_FRAMES = 13  # nor are these at the end: ten future poses are needed, and SimLingo counts generously
 
@@ -31,7 +30,7 @@ PARTS = {  # part of a frame -> (top folder, folder of the files, suffix)
     "vqa": ("drivelm", "vqa", ".json.gz"),
     "dreamer": ("dreamer", "dreamer", ".json.gz"),
 }
-LANGUAGE_PARTS = ("commentary", "vqa", "dreamer")
+TOPS = frozenset(top for top, _, _ in PARTS.values())
 RESULTS = "results.json.gz"
 
 _ROUTE = r"simlingo/[^/]+/[^/]+/(?:[^/]+/)?Town[^/]+"
@@ -103,9 +102,8 @@ def is_training_route(route: str) -> bool:
 
 def chunks_of(folder: Path) -> list[Path]:
     """Archives of a data set directly below a folder, sorted by name: ``data_*.tar[.gz]`` and its siblings'."""
-    tops = {top for top, _, _ in PARTS.values()}
     names = (path for pattern in ("*.tar", "*.tar.gz", "*.tgz") for path in folder.glob(pattern))
-    return sorted(path for path in names if re.split(r"[_.]", path.name)[0] in tops)
+    return sorted(path for path in names if re.split(r"[_.]", path.name)[0] in TOPS)
 
 
 def looks_like_simlingo(folder: Path) -> bool:

@@ -44,11 +44,6 @@ class Measurement:
     augmentation_translation: float  # m, the shifted camera's offset to the right
     augmentation_rotation: float  # degrees, its turn to the right
 
-    @property
-    def yaw(self) -> float:
-        """Heading in the world, rad."""
-        return math.atan2(self.ego_matrix[1, 0], self.ego_matrix[0, 0])
-
 
 def load_json(data: bytes, path: str) -> Any:
     """JSON of a gzip'd file. Raises DataError with the path when it is damaged or unreasonably large."""

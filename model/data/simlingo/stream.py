@@ -17,12 +17,10 @@ from pathlib import Path
 from typing import Protocol
 
 from linkvla.model.data.simlingo.gzip_points import GzipPoints
-from linkvla.model.data.simlingo.layout import PARTS, Entry, chunks_of, parse_path
+from linkvla.model.data.simlingo.layout import TOPS, Entry, chunks_of, parse_path
 from linkvla.model.interface.errors import DataError
 
 MAX_MEMBER_BYTES = 64 * 2**20
-
-_TOPS = {top for top, _, _ in PARTS.values()}
 
 
 class Files(Protocol):
@@ -30,9 +28,6 @@ class Files(Protocol):
 
     def entries(self) -> Iterator[Entry]:
         """Every file that belongs to the layout."""
-
-    def has(self, path: str) -> bool:
-        """Whether the file exists."""
 
     def read(self, path: str) -> bytes:
         """Its bytes. Raises DataError with the path when it is absent, unreadable or too large."""
@@ -46,17 +41,13 @@ class FolderFiles:
 
     def entries(self) -> Iterator[Entry]:
         """Every file that belongs to the layout."""
-        for top in sorted(_TOPS):
+        for top in sorted(TOPS):
             for folder, folders, names in os.walk(self.root / top):
                 folders.sort()
                 inside = Path(folder).relative_to(self.root).as_posix()
                 for name in sorted(names):
                     if entry := parse_path(f"{inside}/{name}"):
                         yield entry
-
-    def has(self, path: str) -> bool:
-        """Whether the file exists."""
-        return (self.root / path).is_file()
 
     def read(self, path: str) -> bytes:
         """Its bytes."""
@@ -84,10 +75,6 @@ class TarFiles:
     def entries(self) -> Iterator[Entry]:
         """Every file that belongs to the layout."""
         return (entry for path in self._where if (entry := parse_path(path)))
-
-    def has(self, path: str) -> bool:
-        """Whether the file exists."""
-        return path in self._where
 
     def read(self, path: str) -> bytes:
         """Its bytes."""
@@ -151,6 +138,6 @@ def _inside(name: str) -> str | None:
         return None
     parts = [part for part in parts if part not in ("", ".")]
     for k in range(len(parts) - 1):
-        if parts[k] in _TOPS and parts[k + 1] == "simlingo":
+        if parts[k] in TOPS and parts[k + 1] == "simlingo":
             return "/".join(parts[k:])
     return None
