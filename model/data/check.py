@@ -21,6 +21,7 @@ from linkvla.model.data.simlingo.reader import SimLingoSource
 from linkvla.model.data.simlingo.stream import open_files
 from linkvla.model.data.source import RecordingSource
 from linkvla.model.interface.errors import DataError, LinkVLAError
+from linkvla.model.interface.types import SPEED_WAYPOINT_INTERVAL
 from linkvla.model.tokenizer.action_tokenizer import ActionTokenizer, RangeCounts
 
 VIEW_SHAPE = (128, 256)  # px; small, for looking only
@@ -164,7 +165,7 @@ def _count_sample(report: DataReport, sample: Sample, tokenizer: ActionTokenizer
     steps = np.diff(sample.speed_waypoints_in_ego, axis=0, prepend=np.zeros((1, 2)))
     values = {
         "speed m/s": sample.speed,
-        "speed of the waypoints m/s": np.hypot(*steps.T) / 0.25,
+        "speed of the waypoints m/s": np.hypot(*steps.T) / SPEED_WAYPOINT_INTERVAL,
         "path x m": sample.path_in_ego[:, 0],
         "path y m": sample.path_in_ego[:, 1],
         "target point m": np.hypot(*sample.target_points_in_ego.T),
