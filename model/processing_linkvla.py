@@ -140,7 +140,8 @@ class LinkVLAProcessor:
         """Token ids of a turn, and how many at the end belong to the answer."""
         image, user, answer = prompts.chat(turn, self.config.image_tokens)
         cells = [] if turn.actions is None else turn.actions
-        middle = [self.config.vocabulary.action_base + int(cell) for cell in cells]
+        base = self.config.vocabulary.action_base
+        middle = [base + int(cell) for cell in cells]
         before, text = (self._encoded(image).ids + middle, user) if middle else ([], image + user)
         if open_answer:
             return [*before, *self._encoded(text).ids], 0
