@@ -33,6 +33,8 @@ from linkvla.launch.collection.rationale import junction_distance
 from linkvla.launch.collection.sight import Sight
 from linkvla.launch.collection.situation import Situation
 from linkvla.model.data.sample import Dream, DreamMode
+from linkvla.model.evaluation.instruction_following import CHANGED, stops
+from linkvla.model.evaluation.trajectory import speed_slope
 from linkvla.model.interface.types import PATH_POINTS, SPEED_WAYPOINT_INTERVAL, Plan
 from linkvla.model.language.instructions import Order, instructions, refusal
 
@@ -43,8 +45,6 @@ _NEAR_CHANGES = (0.6, 1.4)  # of the present speed
 _THROTTLES = ((0.5, 0.7), (0.7, 0.85), (0.85, 1.0))
 _SLOWER_TO = (0.2, 0.65)  # of the present speed
 _CLEARLY = 1.5  # times the change of speed that counts as a success
-_SPEED_SLOPE = 0.05  # 1/s, of the present speed: the scored change of speed
-_STOPPED = 0.1  # m/s
 _CRASH_FROM, _CRASH_TO, _CRASH_STATIC_TO, _CRASH_ASIDE = 3.0, 40.0, 20.0, 7.0  # m
 _CRASH_BEND = 7.0  # m before and after the object
 _CRASH_HASTE = 0.5  # m/s more than distance over time
@@ -120,15 +120,12 @@ def _shows(mode: DreamMode, path: np.ndarray, rolled: np.ndarray, speed: float, 
     if aside.max() > _MOST_ASIDE:
         return False
     points = rolled[:, :2]
-    speeds = np.hypot(*np.diff(points, axis=0).T) / SPEED_WAYPOINT_INTERVAL
-    times = SPEED_WAYPOINT_INTERVAL * np.arange(len(speeds))
-    slope = float(((times - times.mean()) * speeds).sum() / ((times - times.mean()) ** 2).sum())
     if mode is DreamMode.FASTER:
-        return slope > max(_CLEARLY * _SPEED_SLOPE * speed, 0.1)
+        return speed_slope(points) > max(_CLEARLY * CHANGED * speed, 0.1)
     if mode is DreamMode.SLOWER:
-        return slope < -_CLEARLY * _SPEED_SLOPE * speed
+        return speed_slope(points) < -_CLEARLY * CHANGED * speed
     if mode is DreamMode.STOP:
-        return bool(speeds.min() < _STOPPED)
+        return stops(points)
     if mode is DreamMode.LANE_CHANGE:
         return float(np.hypot(*(own[-1] - expert[-1]))) > _LEAST_SHIFT
     return True
