@@ -40,14 +40,14 @@ class Replayer:
         self.time_factor = 1.0
         self.ignore_hero = False
         self.ignore_spectator = True
+        self._reader: RecordingReader | None = None
         self.forget()
 
     def forget(self) -> None:
         """Drop the replay, if any; its world is gone."""
-        reader = getattr(self, "_reader", None)
-        if reader is not None:
-            reader.close()
-        self._reader: RecordingReader | None = None
+        if self._reader is not None:
+            self._reader.close()
+        self._reader = None
         self._frames: Iterator[RecordedFrame] = iter(())
         self._before: RecordedFrame | None = None  # the recorded ticks around the present moment
         self._after: RecordedFrame | None = None
