@@ -130,7 +130,6 @@ class Sensor(Actor):
     """A sensor; what it measures is in ``launch/sim/sensors`` and the renderer."""
 
     sensor_tick: float = 0.0  # s between measurements; 0: every tick
-    last_measured: float = -1e9  # s, simulation time of the latest measurement
     noise: np.random.Generator | None = None  # its own random numbers
 
 
