@@ -21,7 +21,7 @@ from transformers.initialization import no_init_weights
 
 from linkvla.model.configuration_linkvla import FORMAT_VERSION, LinkVLAConfig
 from linkvla.model.interface.errors import CheckpointError, ConfigurationError
-from linkvla.model.modeling_linkvla import LinkVLAForDriving
+from linkvla.model.modeling_linkvla import HEAD, LinkVLAForDriving
 from linkvla.model.processing_linkvla import LinkVLAProcessor
 from linkvla.model.weight_files import WeightFiles, listed, open_weights, opened, weight_file_names
 
@@ -29,7 +29,6 @@ MANIFEST = "manifest.json"
 FILES = ("config.json", "tokenizer.json", "camera.json", "prompts.json")
 """What a folder holds beside its weights and the manifest."""
 
-_TIED = "lm_head.weight"
 _HASHED_AT_ONCE = 1 << 24  # bytes
 
 _REQUIRED = ("text_tokens", "grid", "camera", "image_token_id", "padding_token_id", "target_point_token_id")
@@ -225,7 +224,7 @@ def empty_model(config: LinkVLAConfig, dtype: torch.dtype = torch.float32) -> Li
 def _fill(model: LinkVLAForDriving, weights: WeightFiles) -> None:
     """Copy every tensor into its place, one at a time. Raises CheckpointError naming what does not fit."""
     own = model.state_dict()
-    tied = (_TIED,) if model.config.tie_word_embeddings else ()
+    tied = (HEAD,) if model.config.tie_word_embeddings else ()
     source = str(weights.folder / weight_file_names(weights.folder)[0])
     check_names(own, weights.shapes, source, tied)
     broken = []

@@ -20,6 +20,9 @@ GOALS = 2
 ATTENTION_IMPLEMENTATIONS = ("sdpa", "eager")
 """Those that take an explicit mask of the shape that two-pass decoding needs."""
 
+EMBEDDING, HEAD = "model.language_model.embed_tokens.weight", "lm_head.weight"
+"""Names of the two vocabulary tables in the weights; where they are tied, the first one's stands for both."""
+
 IGNORED = -100
 """In labels: a token that nothing is learnt from."""
 

@@ -19,11 +19,11 @@ from linkvla.model.atomic_folder import replacing
 from linkvla.model.checkpoint_folder import check_names, write_manifest
 from linkvla.model.configuration_linkvla import LinkVLAConfig, driving_config
 from linkvla.model.convert.action_rows import initial_action_rows
-from linkvla.model.convert.names import EMBEDDING, HEAD, renamed
+from linkvla.model.convert.names import renamed
 from linkvla.model.convert.source import read_source
 from linkvla.model.convert.text_tokenizer import read_text_tokenizer
 from linkvla.model.interface.errors import CheckpointError
-from linkvla.model.modeling_linkvla import LinkVLAForDriving
+from linkvla.model.modeling_linkvla import EMBEDDING, HEAD, LinkVLAForDriving
 from linkvla.model.processing_linkvla import LinkVLAProcessor
 from linkvla.model.tokenizer.vocabulary import special_token_ids, text_rows
 from linkvla.model.weight_files import SHARD_BYTES, WeightFiles, open_weights, write_weights

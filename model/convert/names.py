@@ -13,9 +13,8 @@ from collections.abc import Iterable, Iterator
 import torch
 
 from linkvla.model.interface.errors import CheckpointError
+from linkvla.model.modeling_linkvla import HEAD
 from linkvla.model.weight_files import listed
-
-EMBEDDING, HEAD = "model.language_model.embed_tokens.weight", "lm_head.weight"
 
 _TOWER, _PROJECTOR = "model.vision_tower", "model.multi_modal_projector"
 _LAYER = r"vision_model\.encoder\.layers\.(\d+)\."

@@ -8,7 +8,7 @@ import torch
 
 from linkvla.model.atomic_folder import replacing
 from linkvla.model.checkpoint_folder import write_manifest
-from linkvla.model.modeling_linkvla import LinkVLAForDriving
+from linkvla.model.modeling_linkvla import EMBEDDING, HEAD, LinkVLAForDriving
 from linkvla.model.processing_linkvla import LinkVLAProcessor
 from linkvla.model.training.lora import plain_state
 from linkvla.model.weight_files import write_weights
@@ -20,10 +20,10 @@ def plain_tensors(model: LinkVLAForDriving, dtype: torch.dtype = torch.bfloat16)
     tensors = {
         name: tensor.detach().to(dtype).contiguous()
         for name, tensor in plain_state(model).items()
-        if not name.startswith("action_tables.") and not (tied and name == "lm_head.weight")
+        if not name.startswith("action_tables.") and not (tied and name == HEAD)
     }
     tables = model.tables()
-    sides = {"model.language_model.embed_tokens.weight": tables.special_in, "lm_head.weight": tables.special_out}
+    sides = {EMBEDDING: tables.special_in, HEAD: tables.special_out}
     base = model.vocabulary.action_base
     for name in sides.keys() & tensors.keys():
         table = tensors[name].clone()

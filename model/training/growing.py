@@ -7,10 +7,9 @@ from tokenizers import Tokenizer
 
 from linkvla.model.configuration_linkvla import LinkVLAConfig
 from linkvla.model.interface.errors import CheckpointError
-from linkvla.model.modeling_linkvla import LinkVLAForDriving
+from linkvla.model.modeling_linkvla import EMBEDDING, HEAD, LinkVLAForDriving
 from linkvla.model.tokenizer.vocabulary import UnifiedVocabulary, special_token_ids, text_rows
 
-_TABLES = ("model.language_model.embed_tokens.weight", "lm_head.weight")
 _HEAD = "regression_head."  # an ablation may add or drop it
 
 
@@ -39,7 +38,7 @@ def transplant(
         )
     own, weights = model.state_dict(), old.state_dict()
     for name, tensor in own.items():
-        if name in _TABLES:
+        if name in (EMBEDDING, HEAD):
             _copy_rows(tensor, weights[name], model.vocabulary, old.vocabulary, tokenizer, old_tokenizer)
         elif name.startswith(_HEAD) and name not in weights:
             continue

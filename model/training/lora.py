@@ -22,7 +22,7 @@ import torch
 from torch import nn
 
 from linkvla.model.interface.errors import ConfigurationError
-from linkvla.model.modeling_linkvla import LinkVLAForDriving
+from linkvla.model.modeling_linkvla import HEAD, LinkVLAForDriving
 
 if TYPE_CHECKING:
     from linkvla.model.training.recipe import Recipe
@@ -32,8 +32,6 @@ ADAPTER = "default"
 
 TARGETS = r".*\blanguage_model\.layers\.\d+\.(self_attn\.[qkvo]_proj|mlp\.(gate|up|down)_proj)"
 """Which matrices are adapted. The vision encoder has q_proj, k_proj and v_proj too, hence the whole path."""
-
-_TEXT_TABLES = ("model.language_model.embed_tokens.weight", "lm_head.weight")
 
 
 @dataclass(frozen=True)
@@ -96,7 +94,7 @@ def apply_lora(model: LinkVLAForDriving, settings: LoraSettings) -> None:
     inject_adapter_in_model(config, model, ADAPTER)  # freezes all but the adapters
     for name, parameter in model.named_parameters():
         frozen_vision = name.startswith("model.vision_tower.") and not settings.train_vision
-        if not (name.startswith("model.language_model.") or name in _TEXT_TABLES or frozen_vision):
+        if not (name.startswith("model.language_model.") or name == HEAD or frozen_vision):
             parameter.requires_grad_(True)
     require_trainable_tables(model)
 

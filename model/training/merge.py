@@ -15,7 +15,7 @@ import torch
 from linkvla.model import prompts
 from linkvla.model.checkpoint_folder import load_strictly
 from linkvla.model.interface.errors import CheckpointError
-from linkvla.model.modeling_linkvla import LinkVLAForDriving
+from linkvla.model.modeling_linkvla import HEAD, LinkVLAForDriving
 from linkvla.model.processing_linkvla import LinkVLAProcessor
 from linkvla.model.training.adapter import TENSORS, load_adapted
 from linkvla.model.training.export import export, plain_tensors
@@ -95,7 +95,7 @@ def probe(model: LinkVLAForDriving, processor: LinkVLAProcessor) -> torch.Tensor
 
 
 def _fill(model: LinkVLAForDriving, tensors: dict[str, torch.Tensor]) -> None:
-    tied = ["lm_head.weight"] if model.config.tie_word_embeddings else []
+    tied = [HEAD] if model.config.tie_word_embeddings else []
     load_strictly(model, {name: tensor.float() for name, tensor in tensors.items()}, "the merged network", tied)
 
 
