@@ -11,7 +11,7 @@ import difflib
 import hashlib
 import importlib.util
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +19,20 @@ import torch
 from torch import nn
 from transformers.initialization import no_init_weights
 
+from linkvla.model.atomic_folder import replacing
 from linkvla.model.configuration_linkvla import FORMAT_VERSION, LinkVLAConfig
 from linkvla.model.interface.errors import CheckpointError, ConfigurationError
 from linkvla.model.modeling_linkvla import HEAD, LinkVLAForDriving
 from linkvla.model.processing_linkvla import LinkVLAProcessor
-from linkvla.model.weight_files import WeightFiles, listed, open_weights, opened, weight_file_names
+from linkvla.model.weight_files import (
+    SHARD_BYTES,
+    WeightFiles,
+    listed,
+    open_weights,
+    opened,
+    weight_file_names,
+    write_weights,
+)
 
 MANIFEST = "manifest.json"
 FILES = ("config.json", "tokenizer.json", "camera.json", "prompts.json")
@@ -145,6 +154,25 @@ def write_manifest(folder: Path) -> None:
     """Seal a folder: the SHA-256 of each of its files."""
     digests = {name: sha256(folder / name) for name in _sealed(folder)}
     (folder / MANIFEST).write_text(json.dumps({"sha256": digests}, indent=1) + "\n")
+
+
+def write_checkpoint(
+    folder: Path,
+    config: LinkVLAConfig,
+    processor: LinkVLAProcessor,
+    tensors: Iterable[tuple[str, torch.Tensor]],
+    shard_bytes: int = SHARD_BYTES,
+) -> None:
+    """Write a checkpoint folder, replacing an older one only when the new one is whole. Raises CheckpointError.
+
+    ``tensors``: (name, tensor) pairs, taken one by one; see ``write_weights`` for ``shard_bytes``.
+    """
+    with replacing(folder, "config.json") as fresh:
+        write_weights(fresh, tensors, shard_bytes)
+        config.architectures = [LinkVLAForDriving.__name__]
+        config.save_pretrained(fresh)
+        processor.save(fresh)
+        write_manifest(fresh)
 
 
 def verify_manifest(folder: Path) -> None:

@@ -15,8 +15,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from linkvla.model.atomic_folder import replacing
-from linkvla.model.checkpoint_folder import check_names, write_manifest
+from linkvla.model.checkpoint_folder import check_names, write_checkpoint
 from linkvla.model.configuration_linkvla import LinkVLAConfig, driving_config
 from linkvla.model.convert.action_rows import initial_action_rows
 from linkvla.model.convert.names import renamed
@@ -26,7 +25,7 @@ from linkvla.model.interface.errors import CheckpointError
 from linkvla.model.modeling_linkvla import EMBEDDING, HEAD, LinkVLAForDriving
 from linkvla.model.processing_linkvla import LinkVLAProcessor
 from linkvla.model.tokenizer.vocabulary import special_token_ids, text_rows
-from linkvla.model.weight_files import SHARD_BYTES, WeightFiles, open_weights, write_weights
+from linkvla.model.weight_files import SHARD_BYTES, WeightFiles, open_weights
 
 DTYPE = torch.bfloat16
 
@@ -60,13 +59,9 @@ def convert(
         model = LinkVLAForDriving(config)
     _check(model, outline, known, source)
     torch.manual_seed(seed)
-    with replacing(out, "config.json") as fresh:
-        write_weights(fresh, _converted(model, weights, published.layout, known, seed), shard_bytes)
-        config.architectures = [type(model).__name__]
-        config.dtype = DTYPE
-        config.save_pretrained(fresh)
-        LinkVLAProcessor(config, tokenizer).save(fresh)
-        write_manifest(fresh)
+    tensors = _converted(model, weights, published.layout, known, seed)
+    config.dtype = DTYPE
+    write_checkpoint(out, config, LinkVLAProcessor(config, tokenizer), tensors, shard_bytes)
     return out
 
 

@@ -6,12 +6,10 @@ from pathlib import Path
 
 import torch
 
-from linkvla.model.atomic_folder import replacing
-from linkvla.model.checkpoint_folder import write_manifest
+from linkvla.model.checkpoint_folder import write_checkpoint
 from linkvla.model.modeling_linkvla import EMBEDDING, HEAD, LinkVLAForDriving
 from linkvla.model.processing_linkvla import LinkVLAProcessor
 from linkvla.model.training.lora import plain_state
-from linkvla.model.weight_files import write_weights
 
 
 def plain_tensors(model: LinkVLAForDriving, dtype: torch.dtype = torch.bfloat16) -> dict[str, torch.Tensor]:
@@ -40,10 +38,5 @@ def export(
     The weights are ``dtype``, in shards where they are large. Returns the folder.
     """
     folder = Path(folder)
-    with replacing(folder, "config.json") as fresh:
-        model.config.architectures = [type(model).__name__]
-        model.config.save_pretrained(fresh)
-        processor.save(fresh)
-        write_weights(fresh, plain_tensors(model, dtype).items())
-        write_manifest(fresh)
+    write_checkpoint(folder, model.config, processor, plain_tensors(model, dtype).items())
     return folder
