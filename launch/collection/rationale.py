@@ -202,7 +202,7 @@ def _walker_side(situation: Situation, sight: Sight) -> str | None:
 
 def facts(situation: Situation, sight: Sight, why: Rationale, lanes: Lanes) -> Facts:
     """Everything that the questions ask about."""
-    light, gap, holds = _own_light(situation, sight)
+    light, _, holds = _own_light(situation, sight)
     seen = [n for n in sight.neighbours if n.seen]
     lead = next((n for n in seen if n.is_vehicle and n.user is not None and n.user.arc > situation.ego.arc), None)
     junction = junction_distance(situation)
@@ -210,7 +210,6 @@ def facts(situation: Situation, sight: Sight, why: Rationale, lanes: Lanes) -> F
         speed=situation.ego.speed,
         rationale=why,
         light=light,
-        light_distance=gap,
         light_holds=holds,
         stop_sign_distance=stop_sign_distance(situation, sight),
         lead=lead.thing() if lead else None,

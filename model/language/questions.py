@@ -24,7 +24,6 @@ class Facts:
     speed: float  # m/s
     rationale: Rationale
     light: str = ""  # colour of the ego's own light: red, yellow, green; empty: none to be seen
-    light_distance: float = 0.0  # m from the front bumper to its line
     light_holds: bool = False
     stop_sign_distance: float | None = None  # m; None: no stop sign to be seen on the ego's way
     lead: Thing | None = None  # the nearest vehicle in the ego's lane
