@@ -63,12 +63,15 @@ class ExpertPlanner:
     """Plans along one route."""
 
     def __init__(self, route: DenseRoute, settings: ExpertSettings | None = None) -> None:
-        self.route = route
         self.settings = settings or ExpertSettings()
         self._values = np.array(astuple(self.settings), dtype=np.float64)
-        arc, x, y = _extended(route)
-        self._arc, self._x, self._y = arc, x, y
-        self._speed = _speed_profile(route, arc, self.settings)
+        self.follow(route)
+
+    def follow(self, line: DenseRoute) -> None:
+        """Plan along another line from now on."""
+        self.route = line
+        self._arc, self._x, self._y = _extended(line)
+        self._speed = _speed_profile(line, self._arc, self.settings)
 
     @property
     def speed_profile(self) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import carla
@@ -16,6 +17,7 @@ from linkvla.model.interface.types import SPEED_WAYPOINT_INTERVAL, SPEED_WAYPOIN
 EGO_HALF_WIDTH = 1.07  # m
 _MARGIN = {"vehicle": 0.3, "walker": 0.8, "static": 0.2}  # m that the corridor is wider than the ego on either side
 _BEHIND, _AHEAD = 8.0, 62.0  # m of route that are looked at
+_SEEN = 130.0  # m in x and y around the ego; oncoming cars matter from far away to those who overtake
 _FORECAST_RANGE = 45.0  # m, from the ego, of those whose motion is forecast
 _MOVING = 0.3  # m/s
 _CROSSING = 0.35  # sine of the angle between a forecast road user and the route
@@ -41,12 +43,20 @@ class _Box:
 
 
 class RoadUsers:
-    """Watches vehicles, walkers and props through world snapshots; boxes are asked for once per actor."""
+    """Watches vehicles, walkers and props through world snapshots; boxes are asked for once per actor.
+
+    ``actors``: those with a box, by id.
+    """
 
     def __init__(self, world: carla.World, ego_id: int, route: DenseRoute) -> None:
-        self._world, self._ego_id, self._route = world, ego_id, route
-        self._yaw = np.ascontiguousarray(route.yaw_rad, float)
+        self._world, self._ego_id = world, ego_id
+        self.actors: dict[int, carla.Actor] = {}
         self._boxes: dict[int, _Box | None] = {ego_id: None}
+        self.follow(route)
+
+    def follow(self, line: DenseRoute) -> None:
+        """Look along another line from now on."""
+        self._route, self._yaw = line, np.ascontiguousarray(line.yaw_rad, float)
 
     def look(self, snapshot: carla.WorldSnapshot, arc: float) -> Traffic:
         """Everybody near the route ahead of the ego at ``arc`` (m)."""
@@ -55,13 +65,13 @@ class RoadUsers:
         if unknown:
             self._learn(unknown)
         x, y = self._route.at(arc)[:2]
-        rows, kinds = [], []
+        rows, kinds, ids = [], [], []
         for number, state in states.items():
             box = self._boxes[number]
             if box is None:
                 continue
             pose = state.get_transform()
-            if abs(pose.location.x - x) > _AHEAD + 10.0 or abs(pose.location.y - y) > _AHEAD + 10.0:
+            if abs(pose.location.x - x) > _SEEN or abs(pose.location.y - y) > _SEEN:
                 continue
             velocity = state.get_velocity()
             yaw = math.radians(pose.rotation.yaw)
@@ -75,7 +85,8 @@ class RoadUsers:
                 )
             )  # fmt: skip
             kinds.append(box.kind)
-        return Traffic(self._route, self._yaw, arc, np.array(rows, float).reshape(-1, 9), kinds)
+            ids.append(number)
+        return Traffic(self._route, self._yaw, arc, np.array(rows, float).reshape(-1, 9), kinds, ids)
 
     def _learn(self, unknown: list[int]) -> None:
         """Boxes of actors not seen before."""
@@ -87,6 +98,7 @@ class RoadUsers:
             box = actor.bounding_box
             if kind != "static" or box.extent.z > _FLAT:
                 centre = box.location
+                self.actors[actor.id] = actor
                 self._boxes[actor.id] = _Box(
                     max(box.extent.x, 0.2), max(box.extent.y, 0.2), centre.x, centre.y, kind
                 )  # fmt: skip
@@ -96,11 +108,20 @@ class Traffic:
     """Road users of one tick, relative to the route.
 
     ``rows`` (n, 9): x, y, z (m, box centre, world), yaw (rad), half length, half width (m), velocity x, y (m/s, world),
-    turning (rad/s).
+    turning (rad/s). ``kinds`` and ``ids`` say whose the rows are.
     """
 
-    def __init__(self, route: DenseRoute, yaw: np.ndarray, arc: float, rows: np.ndarray, kinds: list[str]) -> None:
-        self._route, self._yaw, self._arc, self._rows = route, yaw, arc, rows
+    def __init__(
+        self,
+        route: DenseRoute,
+        yaw: np.ndarray,
+        arc: float,
+        rows: np.ndarray,
+        kinds: Sequence[str],
+        ids: Sequence[int] = (),
+    ) -> None:
+        self._route, self._yaw, self._arc = route, yaw, arc
+        self.rows, self.kinds, self.ids = rows, kinds, ids
         self._first = max(0, int(np.searchsorted(route.arc, arc - _BEHIND)) - 1)
         self._last = min(len(route), int(np.searchsorted(route.arc, arc + _AHEAD)) + 1)
         self._corridor = EGO_HALF_WIDTH + np.array([_MARGIN[kind] for kind in kinds])
@@ -111,9 +132,9 @@ class Traffic:
 
     def leaders(self) -> list[Leader]:
         """Those whose box is in the corridor ahead."""
-        if not len(self._rows):
+        if not len(self.rows):
             return []
-        arcs, offsets = self._project(*self._outlines(self._rows[:, None, 0], self._rows[:, None, 1], self._rows[:, 3]))
+        arcs, offsets = self._project(*self._outlines(self.rows[:, None, 0], self.rows[:, None, 1], self.rows[:, 3]))
         found = []
         for index in np.flatnonzero(self._near & np.isfinite(offsets).any(axis=1)):
             inside = np.abs(offsets[index]) < self._corridor[index]
@@ -126,7 +147,7 @@ class Traffic:
                 continue  # behind or beside the ego
             self._leading[index] = True
             heading = np.interp(chosen.min(), self._route.arc, self._yaw)
-            speed = self._rows[index, 6] * math.cos(heading) + self._rows[index, 7] * math.sin(heading)
+            speed = self.rows[index, 6] * math.cos(heading) + self.rows[index, 7] * math.sin(heading)
             found.append(Leader(float(chosen.min()), float(max(speed, 0.0))))
         return found
 
@@ -136,7 +157,7 @@ class Traffic:
         Args:
             ego_arcs: (10,) m along the route, where the ego's centre will be every 0.25 s.
         """
-        rows = self._rows
+        rows = self.rows
         if not len(rows):
             return []
         x, y = self._route.at(self._arc)[:2]
@@ -168,7 +189,7 @@ class Traffic:
         self, x: np.ndarray, y: np.ndarray, yaw: np.ndarray, rows: np.ndarray | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
         """World outlines of boxes at (n, k) places with headings (n,) or (n, k): two arrays (n * k, 9)."""
-        rows = self._rows if rows is None else rows
+        rows = self.rows if rows is None else rows
         yaw = yaw.reshape(len(rows), -1, 1)
         along = rows[:, 4].reshape(-1, 1, 1) * _OUTLINE[:, 0]
         aside = rows[:, 5].reshape(-1, 1, 1) * _OUTLINE[:, 1]
@@ -179,7 +200,7 @@ class Traffic:
     def _project(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Arc and sideways offset (positive to the right) of points (n, 9), metres; NaN off the stretch looked at."""
         route = self._route
-        arcs, offsets = _frenet(route.arc, route.x, route.y, self._yaw, self._first, self._last, x.ravel(), y.ravel())
+        arcs, offsets = frenet(route.arc, route.x, route.y, self._yaw, self._first, self._last, x.ravel(), y.ravel())
         return arcs.reshape(x.shape), offsets.reshape(x.shape)
 
 
@@ -197,8 +218,11 @@ def _forecast(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 @numba.njit(cache=True)
-def _frenet(arc, xs, ys, yaws, first, last, px, py):
-    """Arc and sideways offset of each point against its nearest route sample in first..last-1."""
+def frenet(arc, xs, ys, yaws, first, last, px, py):
+    """Arc and sideways offset (m, positive to the right) of each point against its nearest sample in first..last-1.
+
+    NaN for points beyond either end.
+    """
     arcs, offsets = np.full(len(px), np.nan), np.full(len(px), np.nan)
     for k in range(len(px)):
         best, nearest = np.inf, -1

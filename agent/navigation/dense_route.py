@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -62,6 +62,21 @@ class DenseRoute:
         if index > 0 and arc - self.arc[index - 1] < self.arc[index] - arc:
             index -= 1
         return index
+
+    def beside(self, offset: np.ndarray) -> DenseRoute:
+        """The line that runs ``offset`` (n,) metres to the right of this one.
+
+        A distance along it is given as that of the neighbouring point here, so that one number names both places.
+        """
+        apart = self.arc + 1e-6 * np.arange(len(self))  # two points may lie in one place
+        moved = replace(
+            self,
+            x=self.x - np.sin(self.yaw_rad) * offset,
+            y=self.y + np.cos(self.yaw_rad) * offset,
+            yaw_rad=self.yaw_rad + np.arctan(np.gradient(offset, apart)),
+        )
+        object.__setattr__(moved, "arc", self.arc)
+        return moved
 
     def slice(self, start: int, stop: int) -> DenseRoute:
         """The samples ``start <= index < stop`` as a route of their own (arc starts at 0 again)."""
