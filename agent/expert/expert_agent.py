@@ -18,6 +18,7 @@ from linkvla.agent.expert.road_users import RoadUsers
 from linkvla.agent.expert.signals import RouteSignals
 from linkvla.agent.navigation.dense_route import DenseRoute
 from linkvla.agent.navigation.plan_route import route_from_plan
+from linkvla.agent.navigation.posted_speeds import with_posted_speeds
 from linkvla.model.interface.errors import ConfigurationError, ServerError
 from linkvla.model.interface.types import Command, Plan
 
@@ -34,6 +35,8 @@ class ExpertDriver:
 
     tracks: type[Enum] = Track
     expert_settings = ExpertSettings()
+    heeds_posted_speeds = False
+    """Whether to look up the limits that a dense plan does not tell."""
     _world: carla.World | None = None
     _ego: carla.Actor | None = None
     _dense_plan: Any = None
@@ -99,7 +102,10 @@ class ExpertDriver:
             if found is None:
                 raise ConfigurationError("the expert needs the world; call set_world(world, ego) before the first step")
             self._world, self._ego = found
-        self.route = route_from_plan(self._world.get_map(), self._dense_plan)
+        town = self._world.get_map()
+        self.route = route_from_plan(town, self._dense_plan)
+        if self.heeds_posted_speeds:
+            self.route = with_posted_speeds(self.route, town)
         self._planner = ExpertPlanner(self.route, self.expert_settings)
         self._signals = RouteSignals(self._world, self.route)
         self._users = RoadUsers(self._world, self._ego.id, self.route)

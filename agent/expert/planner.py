@@ -27,6 +27,8 @@ _STEPS_PER_WAYPOINT = round(SPEED_WAYPOINT_INTERVAL / _STEP)
 _OVERRUN = 80.0  # m, straight continuation beyond the last point, so that plans near the end keep their length
 _LINE_PASSED = 1.5  # m, a stop line this far behind the front bumper no longer holds the ego
 _DRAWN_STEP = 0.5  # m, sampling of the predicted path
+_GENTLE = 2.5  # m/s^2, the most when nothing but the wanted speed asks to slow down
+_BRAKED = 0.25  # 1/s, of the speed: what it takes at high speed, as the controls brake only for a tenth too much
 
 
 class Leader(NamedTuple):
@@ -52,6 +54,7 @@ class ExpertSettings:
     stop_line_margin: float = 1.0  # m between the stopped front bumper and the line
     join_distance: float = 2.5  # m ahead, where the path meets the route without lateral error
     join_per_lateral_error: float = 1.5  # further metres ahead per metre of lateral error
+    junction_speed: float = math.inf  # m/s, never exceeded within junctions
 
     def __post_init__(self) -> None:
         for name, value in self.__dict__.items():
@@ -141,6 +144,7 @@ def _speed_profile(route: DenseRoute, arc: np.ndarray, settings: ExpertSettings)
     speed = np.minimum(settings.cruise_speed, np.sqrt(settings.lateral_acceleration / np.maximum(curvature, 1e-3)))
     limit = np.where(np.isfinite(route.speed_limit), route.speed_limit, np.inf)
     speed = np.minimum(speed, settings.speed_limit_share * limit)
+    speed = np.where(route.is_junction, np.minimum(speed, settings.junction_speed), speed)
     speed = np.concatenate([speed, np.full(len(arc) - len(speed), speed[-1])])
     gain = 2 * settings.approach_deceleration * np.diff(arc)
     for index in range(len(speed) - 2, -1, -1):
@@ -171,7 +175,7 @@ def _acceleration(speed, wanted, gap, leader_speed, values):
     if speed <= wanted:
         free = 1.0 - (speed / max(wanted, 0.1)) ** 4
     else:  # the model's own power law brakes far too hard when the wish drops suddenly
-        free = -min(2.5, (speed - wanted) * 2.0) / a
+        free = -min(max(_GENTLE, _BRAKED * speed), (speed - wanted) * 2.0) / a
     if gap < 1e8:
         closing = speed * headway + speed * (speed - leader_speed) / (2.0 * math.sqrt(a * b))
         desired_gap = standstill + max(0.0, closing)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import xml.etree.ElementTree as ElementTree
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,13 +12,13 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from linkvla.agent.navigation.dense_route import slope
+from linkvla.agent.navigation.posted_speeds import road_speeds
 
 LaneKey = tuple[int, int, int]
 """(road id, lane section id, lane id)"""
 
 _STEP = 1.0  # m
 _LONGEST_SECTION = 20_000  # samples; guards against a map whose sections never end
-_KMH, _MPH = 1 / 3.6, 0.44704
 
 
 @dataclass
@@ -55,7 +54,7 @@ class LaneTable:
 
     def __init__(self, carla_map: carla.Map) -> None:
         self.carla_map = carla_map
-        self._speeds = _road_speeds(carla_map.to_opendrive())
+        self._speeds = road_speeds(carla_map.to_opendrive())
         successors: dict[LaneKey, list[LaneKey]] = defaultdict(list)
         starts: dict[LaneKey, carla.Waypoint] = {}
         for begin, after in carla_map.get_topology():
@@ -146,17 +145,3 @@ def _same_way(waypoint: carla.Waypoint, neighbour: carla.Waypoint | None) -> Lan
     if neighbour is None or neighbour.lane_type != carla.LaneType.Driving:
         return None
     return _key(neighbour) if neighbour.lane_id * waypoint.lane_id > 0 else None
-
-
-def _road_speeds(opendrive: str) -> dict[int, float]:
-    """Road id -> speed limit in m/s, from the roads' first ``<type><speed>``."""
-    speeds: dict[int, float] = {}
-    for road in ElementTree.fromstring(opendrive).iter("road"):
-        speed = road.find("type/speed")
-        try:
-            value = float(speed.get("max")) if speed is not None else math.nan
-        except (TypeError, ValueError):  # OpenDRIVE also allows "no limit" and "undefined"
-            continue
-        if value > 0:
-            speeds[int(road.get("id"))] = value * {"mph": _MPH, "km/h": _KMH}.get(speed.get("unit") or "m/s", 1.0)
-    return speeds

@@ -113,3 +113,21 @@ def test_bad_input_is_refused():
         ExpertSettings(cruise_speed=-1.0)
     with pytest.raises(RouteError):
         route(np.zeros(1))
+
+
+def test_the_posted_limit_and_the_junction_bound_the_speed():
+    ahead = route(np.zeros(200), limit=20.0)
+    ahead.is_junction[100:120] = True
+    settings = ExpertSettings(cruise_speed=30.0, speed_limit_share=0.9, junction_speed=12.0)
+    profile = ExpertPlanner(ahead, settings).speed_profile
+    assert profile[10] == profile[150] == 18.0
+    assert profile[100:120] == pytest.approx(12.0)
+    assert 12.0 < profile[80] < 18.0
+
+
+def test_at_high_speed_the_plan_brakes_harder_for_a_lower_limit():
+    """The controls brake only when the plan is a tenth slower than the car."""
+    planner = ExpertPlanner(route(np.zeros(200)), ExpertSettings(cruise_speed=15.0))
+    plan = planner.plan(20.0, (20.0, 0.0, 0.0), 20.0)
+    steps = np.hypot(*np.diff(plan.speed_waypoints_in_ego[:3], axis=0).T) / 0.25
+    assert steps.mean() < 20.0 / 1.1
