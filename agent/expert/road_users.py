@@ -134,7 +134,9 @@ class Traffic:
         """Those whose box is in the corridor ahead."""
         if not len(self.rows):
             return []
-        arcs, offsets = self._project(*self._outlines(self.rows[:, None, 0], self.rows[:, None, 1], self.rows[:, 3]))
+        arcs, offsets = self._project(
+            *outlines(self.rows, self.rows[:, None, 0], self.rows[:, None, 1], self.rows[:, 3])
+        )
         found = []
         for index in np.flatnonzero(self._near & np.isfinite(offsets).any(axis=1)):
             inside = np.abs(offsets[index]) < self._corridor[index]
@@ -167,7 +169,7 @@ class Traffic:
         if not len(chosen):
             return []
         px, py, heading = _forecast(rows[chosen])
-        outline_x, outline_y = self._outlines(px, py, heading, rows[chosen])
+        outline_x, outline_y = outlines(rows[chosen], px, py, heading)
         arcs, offsets = self._project(outline_x, outline_y)
         shape = (len(chosen), SPEED_WAYPOINTS, len(_OUTLINE))
         arcs, offsets = arcs.reshape(shape), offsets.reshape(shape)
@@ -185,23 +187,25 @@ class Traffic:
         )
         return [Leader(float(arcs[k][meets[k]].min()) - _KEPT_BEFORE, 0.0) for k in np.flatnonzero(meets.any((1, 2)))]
 
-    def _outlines(
-        self, x: np.ndarray, y: np.ndarray, yaw: np.ndarray, rows: np.ndarray | None = None
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """World outlines of boxes at (n, k) places with headings (n,) or (n, k): two arrays (n * k, 9)."""
-        rows = self.rows if rows is None else rows
-        yaw = yaw.reshape(len(rows), -1, 1)
-        along = rows[:, 4].reshape(-1, 1, 1) * _OUTLINE[:, 0]
-        aside = rows[:, 5].reshape(-1, 1, 1) * _OUTLINE[:, 1]
-        outline_x = x[..., None] + np.cos(yaw) * along - np.sin(yaw) * aside
-        outline_y = y[..., None] + np.sin(yaw) * along + np.cos(yaw) * aside
-        return outline_x.reshape(-1, len(_OUTLINE)), outline_y.reshape(-1, len(_OUTLINE))
-
     def _project(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Arc and sideways offset (positive to the right) of points (n, 9), metres; NaN off the stretch looked at."""
         route = self._route
         arcs, offsets = frenet(route.arc, route.x, route.y, self._yaw, self._first, self._last, x.ravel(), y.ravel())
         return arcs.reshape(x.shape), offsets.reshape(x.shape)
+
+
+def outlines(rows: np.ndarray, x: np.ndarray, y: np.ndarray, yaw: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """World outlines of the boxes of ``rows`` (see ``Traffic``) at (n, k) places with headings (n,) or (n, k).
+
+    Returns:
+        x and y, (n * k, 9) each.
+    """
+    yaw = yaw.reshape(len(rows), -1, 1)
+    along = rows[:, 4].reshape(-1, 1, 1) * _OUTLINE[:, 0]
+    aside = rows[:, 5].reshape(-1, 1, 1) * _OUTLINE[:, 1]
+    outline_x = x[..., None] + np.cos(yaw) * along - np.sin(yaw) * aside
+    outline_y = y[..., None] + np.sin(yaw) * along + np.cos(yaw) * aside
+    return outline_x.reshape(-1, len(_OUTLINE)), outline_y.reshape(-1, len(_OUTLINE))
 
 
 def _forecast(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
