@@ -160,7 +160,22 @@ def test_calls_on_a_destroyed_actor_are_refused(world, spawn):
     world.tick()
     car.destroy()
     with pytest.raises(RuntimeError, match="destroyed"):
-        _ = car.bounding_box
+        car.get_physics_control()
+
+
+def test_the_box_of_a_lately_destroyed_actor_is_still_known(world, spawn):
+    """A traffic manager asks for it while its snapshot is one tick old, and aborts its process on an error."""
+    car = spawn(MKZ)
+    car.destroy()
+    assert car.bounding_box.extent.x == pytest.approx(2.4508, abs=1e-3)
+
+
+def test_a_friction_trigger_is_an_actor(world, spawn):
+    """scenario_runner sets road friction with one, and finds it again by its name."""
+    trigger = spawn("static.trigger.friction", friction=0.4, extent_x=1e6, extent_y=1e6, extent_z=1e6)
+    world.tick()
+    assert [actor.id for actor in world.get_actors().filter("static.trigger.friction")] == [trigger.id]
+    assert float(trigger.attributes["friction"]) == pytest.approx(0.4)
 
 
 def test_actor_ids_are_never_reused(world, spawn):

@@ -233,5 +233,8 @@ def _set_autopilot(session: Session, actor_id: int, _enabled: bool) -> None:
 
 @rpc("get_actor_bounding_box")
 def _get_bounding_box(session: Session, actor_id: int) -> list:
-    actor = lookup.find(session.simulation.world, actor_id)
+    """Answered for lately destroyed actors too: a traffic manager asks about whatever its latest snapshot shows, and
+    the process that it lives in aborts when the answer is an error."""
+    world = session.simulation.world
+    actor = world.departed.get(actor_id) or lookup.find(world, actor_id)
     return structs.encode_box(actor.box, actor.id)

@@ -72,6 +72,7 @@ class Vehicle(Actor):
     constant_velocity: np.ndarray | None = None  # (3,) m/s in the vehicle's frame
     mass: float | None = None  # kg, in place of its kind's
     steer_share: float = 1.0  # of its kind's largest wheel angle, at full steer
+    road_friction: float | None = None  # of the tyres, in place of their own, where a friction trigger says so
     open_doors: int = 0  # bit mask, as carla.VehicleDoor numbers them
     shape: str = "car"  # car, van, truck, bus, motorcycle, bicycle
     colour: tuple[float, float, float] = (0.5, 0.5, 0.5)  # 0..1 RGB
@@ -139,6 +140,13 @@ class Prop(Actor):
 
     shape: str = "box"  # cone, barrier, box
     colour: tuple[float, float, float] = (0.8, 0.4, 0.1)
+
+
+@dataclass(eq=False)
+class FrictionTrigger(Actor):
+    """``static.trigger.friction``: in its box tyres have another friction; 3.5 is that of CARLA's tyres on dry road."""
+
+    friction: float = 0.0
 
 
 @dataclass(eq=False)

@@ -56,16 +56,19 @@ _COLOURS = ("17,37,103", "66,62,53", "137,0,0", "180,178,171", "20,20,22", "230,
 _WALKERS = 51
 # fmt: off
 _PROPS = (
-    "advertisement", "barbeque", "barrel", "bench01", "bench02", "bench03", "bikeparking", "bin", "box01", "box02",
-    "box03", "briefcase", "brokentile01", "brokentile02", "brokentile03", "brokentile04", "busstop", "chainbarrier",
-    "chainbarrierend", "clothesline", "colacan", "constructioncone", "container", "creasedbox01", "creasedbox02",
-    "creasedbox03", "dirtdebris01", "dirtdebris02", "dirtdebris03", "fountain", "foodcart", "garbage01",
-    "garbage02", "garbage03", "garbage04", "garbage05", "garbage06", "gardenlamp", "glasscontainer", "guitarcase",
-    "haybale", "ironplank", "kiosk_01", "mailbox", "maptable", "mesh", "mobile", "motorhelmet", "plantpot01",
-    "plasticbag", "plasticchair", "plastictable", "platformgarbage01", "pushcart", "shop01", "shoppingbag",
-    "shoppingcart", "slide", "streetbarrier", "streetfountain", "streetsign", "streetsign01", "streetsign04",
-    "swing", "table", "trafficcone01", "trafficcone02", "trafficwarning", "trampoline", "trashbag", "trashcan01",
-    "travelcase", "vendingmachine", "warningaccident", "warningconstruction", "wateringcan",
+    "advertisement", "atm", "barbeque", "barrel", "bench01", "bench02", "bench03", "bikeparking", "bin", "box01",
+    "box02", "box03", "briefcase", "brokentile01", "brokentile02", "brokentile03", "brokentile04", "busstop",
+    "busstoplb", "calibrator", "chainbarrier", "chainbarrierend", "clothcontainer", "clothesline", "colacan",
+    "constructioncone", "container", "creasedbox01", "creasedbox02", "creasedbox03", "dirtdebris01", "dirtdebris02",
+    "dirtdebris03", "doghouse", "foodcart", "fountain", "garbage01", "garbage02", "garbage03", "garbage04",
+    "garbage05", "garbage06", "gardenlamp", "glasscontainer", "gnome", "guitarcase", "haybale", "haybalelb",
+    "ironplank", "kiosk_01", "mailbox", "maptable", "mesh", "mobile", "motorhelmet", "pergola", "plantpot01",
+    "plantpot02", "plantpot03", "plantpot04", "plantpot05", "plantpot06", "plantpot07", "plantpot08", "plasticbag",
+    "plasticchair", "plastictable", "platformgarbage01", "purse", "pushcart", "shop01", "shoppingbag",
+    "shoppingcart", "shoppingtrolley", "slide", "streetbarrier", "streetfountain", "streetsign", "streetsign01",
+    "streetsign04", "swing", "swingcouch", "table", "trafficcone01", "trafficcone02", "trafficwarning", "trampoline",
+    "trashbag", "trashcan01", "trashcan02", "trashcan03", "trashcan04", "trashcan05", "travelcase", "vendingmachine",
+    "warningaccident", "warningconstruction", "wateringcan",
 )
 # fmt: on
 
@@ -122,6 +125,7 @@ _EVENT_THRESHOLDS = {
     "sigma_negative_threshold": 0.0,
     "log_eps": 0.001,
 }
+_FRICTION_TRIGGER = ("friction", "extent_x", "extent_y", "extent_z")  # half extents in cm
 _GNSS_NOISE = tuple(f"noise_{axis}_{what}" for axis in ("alt", "lat", "lon") for what in ("bias", "stddev"))
 _IMU_NOISE = tuple(
     f"noise_{what}_{axis}" for what in ("accel_stddev", "gyro_stddev", "gyro_bias") for axis in ("x", "y", "z")
@@ -239,6 +243,7 @@ def blueprints() -> dict[str, Blueprint]:
     table: dict[str, tuple[Attribute, ...]] = {name: _vehicle(spec) for name, spec in sorted(VEHICLES.items())}
     table.update({f"walker.pedestrian.{n:04d}": _walker(n) for n in range(1, _WALKERS + 1)})
     table.update({f"static.prop.{name}": (_role(), _fixed("size", AttributeKind.STRING, "small")) for name in _PROPS})
+    table["static.trigger.friction"] = (_role(),) + tuple(_real(name, 0.0) for name in _FRICTION_TRIGGER)
     table.update(_sensors())
     table["controller.ai.walker"] = (_role(),)
     return {name: Blueprint(uid, name, attributes) for uid, (name, attributes) in enumerate(table.items(), start=1)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from linkvla.launch.sim.errors import SpawnError
 from linkvla.launch.sim.physics.specs import CHILD_HALF_EXTENT, WALKER_HALF_EXTENT, prop_spec, vehicle_spec
 from linkvla.launch.sim.world.actors import Actor, Prop, Sensor, Vehicle, Walker
+from linkvla.launch.sim.world.friction import friction_trigger
 from linkvla.launch.sim.world.pose import Box, Pose
 
 COLLISION_MESSAGE = "Spawn failed because of collision at spawn position"  # what CARLA's server answers
@@ -32,6 +33,8 @@ def make_actor(actor_id: int, type_id: str, attributes: dict[str, str], pose: Po
     if type_id.startswith("static.prop."):
         shape, half = prop_spec(type_id)
         return Prop(**common, box=standing_box(half), shape=shape, colour=_PROP_COLOURS[shape])
+    if type_id == "static.trigger.friction":
+        return friction_trigger(actor_id, type_id, attributes, pose)
     if family in ("static", "controller"):
         return Actor(**common)
     raise SpawnError(

@@ -15,6 +15,7 @@ from linkvla.launch.sim.physics.collision import overlaps
 from linkvla.launch.sim.world import motion
 from linkvla.launch.sim.world.actors import (
     Actor,
+    FrictionTrigger,
     Prop,
     Sensor,
     Spectator,
@@ -23,6 +24,7 @@ from linkvla.launch.sim.world.actors import (
     Vehicle,
     Walker,
 )
+from linkvla.launch.sim.world.friction import update_road_friction
 from linkvla.launch.sim.world.ground import KERB, Ground
 from linkvla.launch.sim.world.light_zones import LightZones
 from linkvla.launch.sim.world.pose import Box, Pose
@@ -31,6 +33,8 @@ from linkvla.launch.sim.world.spawning import COLLISION_MESSAGE, make_actor
 from linkvla.launch.sim.world.town import LightState, Town
 from linkvla.launch.sim.world.traffic_lights import LightCycles
 from linkvla.launch.sim.world.weather import Weather
+
+MOST_DEPARTED = 256  # destroyed actors that are remembered
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,7 @@ class World:
         self.next_id = first_id
         self._ground = Ground(town)
         self._places: dict[int, np.ndarray] = {}  # of actors without physics, at the tick before
+        self.departed: dict[int, Actor] = {}  # destroyed lately, oldest first
         start = town.spawn_points[0]
         above = Pose(start.x, start.y, start.z + 10.0, -20.0, start.yaw)
         self.spectator = Spectator(self._new_id(), "spectator", pose=above)
@@ -151,7 +156,9 @@ class World:
             return False
         actor.alive = False
         self._places.pop(actor_id, None)
-        del self.actors[actor_id]
+        self.departed[actor_id] = self.actors.pop(actor_id)
+        if len(self.departed) > MOST_DEPARTED:
+            del self.departed[next(iter(self.departed))]
         for child in [item for item in self.actors.values() if item.parent_id == actor_id]:
             if isinstance(child, Sensor):
                 self.destroy(child.id)
@@ -252,6 +259,7 @@ class World:
         walkers = [actor for actor in loose if isinstance(actor, Walker)]
         moving = [*vehicles, *walkers]
         before = [actor.velocity.copy() for actor in moving]
+        update_road_friction(vehicles, self.of_kind(FrictionTrigger))
         motion.move_vehicles([item for item in vehicles if item.simulate_physics], dt)
         motion.move_walkers([item for item in walkers if item.simulate_physics], dt)
         contacts = motion.collide(self._bodies(), self.scenery.boxes)
