@@ -4,17 +4,13 @@ It reads the world through the evaluator's CarlaDataProvider and takes no config
 """
 
 from linkvla.agent.compat import evaluator_base, evaluator_tracks
-from linkvla.agent.expert.expert_agent import ExpertDriver
-from linkvla.agent.expert.planner import ExpertSettings
+from linkvla.agent.expert.watchful import WatchfulDriver
 
 
-class PrivilegedExpertAgent(ExpertDriver, evaluator_base()):
+class PrivilegedExpertAgent(WatchfulDriver, evaluator_base()):
     """The expert on the evaluator's own base class."""
 
     tracks = evaluator_tracks()
-    # Evaluators measure the speed against traffic that drives at the limit; our own runner keeps to town speeds.
-    expert_settings = ExpertSettings(cruise_speed=20.0, speed_limit_share=0.9, acceleration=3.0)
-    heeds_posted_speeds = True
 
     def sensors(self) -> list[dict]:
         """One that costs nothing and is not read: evaluators call results invalid where no sensor was used."""

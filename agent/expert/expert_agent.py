@@ -14,11 +14,10 @@ from linkvla.agent.compat import privileged_world
 from linkvla.agent.control.plan_follower import Pedals, PlanFollower
 from linkvla.agent.driving_agent import vehicle_control
 from linkvla.agent.expert.planner import ExpertPlanner, ExpertSettings, Leader
-from linkvla.agent.expert.road_users import RoadUsers
+from linkvla.agent.expert.road_users import RoadUsers, Traffic
 from linkvla.agent.expert.signals import RouteSignals
 from linkvla.agent.navigation.dense_route import DenseRoute
 from linkvla.agent.navigation.plan_route import route_from_plan
-from linkvla.agent.navigation.posted_speeds import with_posted_speeds
 from linkvla.model.interface.errors import ConfigurationError, ServerError
 from linkvla.model.interface.types import Command, Plan
 
@@ -35,8 +34,6 @@ class ExpertDriver:
 
     tracks: type[Enum] = Track
     expert_settings = ExpertSettings()
-    heeds_posted_speeds = False
-    """Whether to look up the limits that a dense plan does not tell."""
     _world: carla.World | None = None
     _ego: carla.Actor | None = None
     _dense_plan: Any = None
@@ -102,15 +99,16 @@ class ExpertDriver:
             if found is None:
                 raise ConfigurationError("the expert needs the world; call set_world(world, ego) before the first step")
             self._world, self._ego = found
-        town = self._world.get_map()
-        self.route = route_from_plan(town, self._dense_plan)
-        if self.heeds_posted_speeds:
-            self.route = with_posted_speeds(self.route, town)
+        self.route = self._lay_out()
         self._planner = ExpertPlanner(self.route, self.expert_settings)
         self._signals = RouteSignals(self._world, self.route)
         self._users = RoadUsers(self._world, self._ego.id, self.route)
         place = self._ego.get_transform().location
         self.arc = self._planner.project(place.x, place.y, 0.0)
+
+    def _lay_out(self) -> DenseRoute:
+        """The route that the plan describes."""
+        return route_from_plan(self._world.get_map(), self._dense_plan)
 
     def _decide(self, snapshot: carla.WorldSnapshot, pose: tuple[float, float, float], speed: float) -> Plan:
         """Plan for who is in the way; where someone will come in the way, plan again for them too."""
@@ -119,11 +117,15 @@ class ExpertDriver:
         self.leaders = traffic.leaders()
         plan = self._planner.plan(self.arc, pose, speed, self.leaders, self.stop_arcs)
         steps = np.diff(plan.speed_waypoints_in_ego, axis=0, prepend=np.zeros((1, 2)))
-        crossing = traffic.crossing(self.arc + np.cumsum(np.hypot(*steps.T)))
-        if not crossing:
+        coming = traffic.crossing(self.arc + np.cumsum(np.hypot(*steps.T))) + self._foresee(traffic, speed)
+        if not coming:
             return plan
-        self.leaders += crossing
+        self.leaders += coming
         return self._planner.plan(self.arc, pose, speed, self.leaders, self.stop_arcs)
+
+    def _foresee(self, traffic: Traffic, speed: float) -> list[Leader]:
+        """Who else will come in the way of the ego at ``speed`` (m/s); this expert looks no further."""
+        return []
 
     def _command(self) -> Command:
         """The next command other than to follow the lane, or that."""

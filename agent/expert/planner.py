@@ -127,6 +127,17 @@ class ExpertPlanner:
         )  # fmt: skip
         return Plan(path_in_ego=path, speed_waypoints_in_ego=waypoints)
 
+    def outlook(
+        self, arc: float, speed: float, leaders: Sequence[Leader], stop_arcs: Sequence[float], count: int
+    ) -> np.ndarray:
+        """(count,) m along the route, where the ego's centre will be every 0.25 s; arguments as for ``plan``."""
+        leader_array = np.array(leaders, dtype=np.float64).reshape(-1, 2)
+        stop_array = np.array(stop_arcs, dtype=np.float64).reshape(-1)
+        speed = max(0.0, float(speed))
+        return float(arc) + _travelled(
+            self._arc, self._speed, self._values, float(arc), speed, leader_array, stop_array, count
+        )
+
 
 def _extended(route: DenseRoute) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Route arrays with a straight continuation in the direction of the last point."""
@@ -184,13 +195,13 @@ def _acceleration(speed, wanted, gap, leader_speed, values):
 
 
 @numba.njit(cache=True)
-def _travelled(arc, profile, values, start, speed, leaders, stops):
-    """(10,) metres driven after each 0.25 s, under IDM."""
+def _travelled(arc, profile, values, start, speed, leaders, stops, count):
+    """(count,) metres driven after each 0.25 s, under IDM."""
     standstill, line_margin = values[5], values[9]
     leader_speeds, rears = leaders[:, 1].copy(), leaders[:, 0].copy()
-    out = np.empty(SPEED_WAYPOINTS)
+    out = np.empty(count)
     place, allowed = start, 0.0
-    for step in range(SPEED_WAYPOINTS * _STEPS_PER_WAYPOINT):
+    for step in range(count * _STEPS_PER_WAYPOINT):
         if step % _STEPS_PER_WAYPOINT == 0:
             allowed = np.interp(place, arc, profile)
         front = place + EGO_HALF_LENGTH
@@ -212,7 +223,7 @@ def _travelled(arc, profile, values, start, speed, leaders, stops):
 @numba.njit(cache=True)
 def _plan(arc, xs, ys, profile, values, start, x, y, yaw, speed, leaders, stops):
     """Path (20, 2) and speed waypoints (10, 2) in the ego frame."""
-    distance = _travelled(arc, profile, values, start, speed, leaders, stops)
+    distance = _travelled(arc, profile, values, start, speed, leaders, stops, SPEED_WAYPOINTS)
     error = math.hypot(np.interp(start, arc, xs) - x, np.interp(start, arc, ys) - y)
     join = start + values[10] + values[11] * error
     count = 2 + int(max(float(PATH_POINTS), distance[-1] + 1.0) / _DRAWN_STEP)
