@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import Future
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 
 from linkvla.launch.sim.errors import SpawnError
 from linkvla.launch.sim.protocol import structs
@@ -27,6 +27,7 @@ from linkvla.launch.sim.protocol.sensor_frames import (
     encode_measurement,
 )
 from linkvla.launch.sim.protocol.streams import StreamHub
+from linkvla.launch.sim.protocol.street_lamps import StreetLamps
 from linkvla.launch.sim.protocol.workers import FrameWorker
 from linkvla.launch.sim.render.camera import Camera
 from linkvla.launch.sim.render.capture import capture
@@ -136,13 +137,21 @@ class SensorStation:
                 await channel.worker.room()
 
     def publish(
-        self, events: StepEvents, *, may_drop: bool, rendering: bool, environment: Environment, debug: DebugShapes
+        self,
+        events: StepEvents,
+        *,
+        may_drop: bool,
+        rendering: bool,
+        environment: Environment,
+        lamps: StreetLamps,
+        debug: DebugShapes,
     ) -> None:
         """Send what the sensors measured in the tick that just ended, and hand the cameras their frames.
 
         Args:
             events: of the tick.
-            environment, debug: what cameras must not see, and what RGB cameras see on top.
+            environment, lamps, debug: what cameras must not see, what they see from dusk on, and what RGB cameras see
+                on top.
             may_drop: asynchronous mode: whoever is too slow misses a frame.
             rendering: False in no-rendering mode, where cameras stay silent.
         """
@@ -155,7 +164,7 @@ class SensorStation:
         scanners = [channel for channel in due if channel.kind in _SCANNERS]
         snapshot = capture(self._world) if scanners or (cameras and rendering) else None
         if cameras and rendering:
-            seen = environment.veil(snapshot, self._scene.result())
+            seen = replace(environment.veil(snapshot, self._scene.result()), street_lights=lamps.lights())
             self._publish_images(cameras, seen, debug.lines(), may_drop)
         for channel in scanners:
             self._publish_scan(channel, snapshot, may_drop)

@@ -132,6 +132,7 @@ class Simulation:
             may_drop=may_drop,
             rendering=not settings.no_rendering_mode,
             environment=self.environment,
+            lamps=self.lamps,
             debug=self.debug,
         )
 

@@ -15,6 +15,7 @@ AIR_ENTRIES = 2048
 SKY_ENTRIES = 256
 NOISE = 256  # side of the noise table
 DOME = 1024  # side of the cloud map
+NIGHT_SKY = (0.115, 0.125, 0.165)  # RGB of the light that falls from it
 
 
 @dataclass(frozen=True)
@@ -25,11 +26,14 @@ class Atmosphere:
     sky: np.ndarray  # (SKY_ENTRIES, 3): RGB by sine of the elevation, 0..1
     cloud: np.ndarray  # (4,): RGB of clouds and their cover 0..1
     haze: np.ndarray  # (3,): RGB that distance fades to
-    gain: np.ndarray  # (AIR_ENTRIES,): what is left of a surface's light, by depth (transmission, head lamps at night)
+    gain: np.ndarray  # (AIR_ENTRIES,): what is left of a surface's light, by depth
     veil: np.ndarray  # (AIR_ENTRIES,): share of haze, by depth
     wet: float  # 0..1 darkening of the road
     puddle: float  # 0..1 area of standing water
     night: float  # 0 day .. 1 night
+    gloss: float  # 0..1: how much of what stands over it a wet road mirrors, beyond the colour of the sky
+    streaks: float  # 0..1: falling rain that shows
+    wind: float  # 0..1
 
 
 @lru_cache(maxsize=16)
@@ -46,7 +50,7 @@ def atmosphere(weather: Weather) -> Atmosphere:
     if to_sun[2] < 0.25:  # keep some relief on horizontal and vertical surfaces when the sun is low or gone
         to_sun[2] = 0.25
         to_sun /= np.linalg.norm(to_sun)
-    ambient = _mix((0.115, 0.125, 0.165), _mix((0.68, 0.70, 0.74), (0.80, 0.80, 0.80), overcast), day)
+    ambient = _mix(NIGHT_SKY, _mix((0.68, 0.70, 0.74), (0.80, 0.80, 0.80), overcast), day)
     ambient *= _mix((1.0, 1.0, 1.0), (0.86, 0.80, 0.84), low)
     sun = np.array([0.52, 0.50, 0.45]) * _mix((1.0, 1.0, 1.0), (0.95, 0.62, 0.38), low) * day * (1.0 - 0.8 * overcast)
 
@@ -60,22 +64,37 @@ def atmosphere(weather: Weather) -> Atmosphere:
     cloud *= _mix((1.0, 1.0, 1.0), (1.0, 0.78, 0.68), low)
 
     rain = weather.precipitation / 100.0
-    thickness = 0.0025 + 0.045 * (weather.fog_density / 100.0) ** 1.5 + 0.006 * rain
+    dust = weather.dust_storm / 100.0
+    thickness = 0.0025 + 0.045 * (weather.fog_density / 100.0) ** 1.5 + 0.006 * rain + 0.03 * dust
+    horizon = _mix(horizon, np.array([0.66, 0.52, 0.36]) * max(day, 0.08), 0.9 * dust)
     depth = np.arange(AIR_ENTRIES) * AIR_STEP
     transmission = np.exp(-thickness * np.maximum(depth - max(weather.fog_distance, 0.0), 0.0))
-    head_lamps = (1.0 - day) * 4.5 * np.exp(-depth / 16.0)
-    foggy = min(1.0, weather.fog_density / 40.0)
+    foggy = min(1.0, max(weather.fog_density / 40.0, 1.5 * dust))
     sky = sky + (horizon - sky) * foggy * np.exp(-1.2 * height)
+    wet = min(1.0, max(weather.wetness / 100.0, 0.7 * rain, weather.precipitation_deposits / 150.0))
     return Atmosphere(
         light=np.array([ambient, sun, to_sun], np.float32),
         sky=sky.astype(np.float32),
         cloud=np.array([*cloud, min(1.0, weather.cloudiness / 100.0)], np.float32),
         haze=horizon.astype(np.float32),
-        gain=(transmission * (1.0 + head_lamps)).astype(np.float32),
+        gain=transmission.astype(np.float32),
         veil=(1.0 - transmission).astype(np.float32),
-        wet=min(1.0, max(weather.wetness / 100.0, 0.7 * rain, weather.precipitation_deposits / 150.0)),
+        wet=wet,
         puddle=min(1.0, weather.precipitation_deposits / 100.0),
         night=1.0 - day,
+        gloss=_beyond_drizzle(weather) if wet > 0.05 else 0.0,
+        streaks=max(_ramp(weather.precipitation, 40.0, 80.0), (1.0 - day) * _ramp(weather.precipitation, 0.0, 80.0)),
+        wind=_ramp(weather.wind_intensity, 0.0, 100.0),
+    )
+
+
+def _beyond_drizzle(weather: Weather) -> float:
+    """0 in the daylight and drizzle of the pictures that networks were taught on, rising to 1 in what is worse."""
+    return max(
+        _ramp(weather.precipitation, 40.0, 60.0),
+        _ramp(weather.precipitation_deposits, 60.0, 75.0),
+        _ramp(weather.wetness, 80.0, 95.0),
+        _ramp(-weather.sun_altitude_angle, -15.0, -5.0),
     )
 
 

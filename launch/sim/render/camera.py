@@ -8,15 +8,20 @@ from dataclasses import dataclass
 import numpy as np
 
 from linkvla.launch.sim.render.atmosphere import Atmosphere, atmosphere, cloud_dome, noise_table
+from linkvla.launch.sim.render.bad_weather import add_glow, add_rain, mirror
+from linkvla.launch.sim.render.local_lights import illuminate, lights_of
+from linkvla.launch.sim.render.materials import Look
 from linkvla.launch.sim.render.rasteriser import NEAR, draw_cells, draw_instances, light_triangles
 from linkvla.launch.sim.render.scene import TownScene
 from linkvla.launch.sim.render.shading import shade, shade_sky
-from linkvla.launch.sim.render.snapshot import SceneSnapshot
-from linkvla.launch.sim.render.templates import TemplateBank
+from linkvla.launch.sim.render.snapshot import SceneSnapshot, StreetLights
+from linkvla.launch.sim.render.templates import POST, TemplateBank
 from linkvla.launch.sim.render.things import Owners, ThingKind
 from linkvla.launch.sim.world.pose import Pose
 
 FAR = 200.0  # m of depth
+_DUSK = 0.3  # night from which street lamps are drawn, and vehicles drive with their lamps on
+_UNLIT = np.zeros((1, 1, 3), np.float32)
 
 
 @dataclass(frozen=True)
@@ -106,7 +111,8 @@ class CameraRenderer:
             snapshot: actors, light states (one per Town.traffic_lights; fewer: the rest are dark) and weather.
             camera: size and field of view.
             pose_in_world: of the camera, degrees.
-            rows: draw only so many rows from the top; they equal those of the full picture.
+            rows: draw only so many rows from the top; by day they equal those of the full picture, by night the glow
+                of lamps below them is missing.
         """
         rows = camera.height if rows is None else max(1, min(rows, camera.height))
         air = self._relight(snapshot)
@@ -117,7 +123,7 @@ class CameraRenderer:
         spans = self._visible(to_camera, eye, lens)
         corners = mesh.corners if snapshot.corners is None else snapshot.corners
         draw_cells(corners, spans, to_camera, eye, lens, np.float32(FAR), inverse_depth, triangle)
-        template, poses, paints, owners = self._instances(snapshot)
+        template, poses, paints, owners = self._instances(snapshot, air.night > _DUSK)
         self._reserve(int(bank.size[template].sum()))
         draw_instances(
             template, poses, paints, owners, bank.spans, bank.radius, bank.corners, bank.colour, bank.normal,
@@ -135,17 +141,36 @@ class CameraRenderer:
         to_world, eye, lens = _optics(drawing.camera, drawing.pose_in_world)
         rgb = np.empty((*triangle.shape, 3), np.uint8)
         material = np.empty(triangle.shape, np.uint8)
-        night = np.float32(air.night)
+        night, wet, puddle = np.float32(air.night), np.float32(air.wet), np.float32(air.puddle)
+        boost = self._lamp_light(drawing, to_world, eye, lens)
         shade(
             inverse_depth, triangle, self._lit, self._material, self._look, self._normal, to_world, eye, lens,
-            noise_table(), air.haze, air.gain, air.veil, np.float32(air.wet), np.float32(air.puddle), night, rgb,
-            material,
+            noise_table(), air.haze, air.gain, air.veil, wet, puddle, night, boost, boost is not _UNLIT, rgb, material,
         )  # fmt: skip
         shade_sky(
             triangle, to_world, lens, self._inverse_length(drawing.camera), cloud_dome(), air.sky, air.cloud, air.haze,
             air.light[2], night, rgb, material,
         )  # fmt: skip
+        if air.gloss > 0.0:
+            mirror(
+                rgb, rgb.copy(), inverse_depth, triangle, self._look, to_world, eye, lens, noise_table(), air.haze,
+                wet, puddle, np.float32(air.gloss),
+            )  # fmt: skip
+        if air.night > _DUSK:
+            add_glow(rgb, (triangle >= 0) & (self._look[triangle] == Look.EMISSIVE), air.night)
+        if air.streaks > 0.0:
+            seconds = drawing.snapshot.seconds
+            add_rain(rgb, drawing.camera.height, air.streaks, air.wind, air.haze, seconds)
         return rgb, material
+
+    def _lamp_light(self, drawing: Drawing, to_world: np.ndarray, eye: np.ndarray, lens: np.ndarray) -> np.ndarray:
+        """(H, W, 3) float32 for ``shade``; ``_UNLIT`` where no lamp lights anything."""
+        lights = lights_of(drawing.snapshot, drawing.air.night, eye)
+        if not len(lights):
+            return _UNLIT
+        boost = np.empty((*drawing.triangle.shape, 3), np.float32)
+        illuminate(lights, drawing.inverse_depth, drawing.triangle, self._normal, to_world, eye, lens, boost)
+        return boost
 
     def _relight(self, snapshot: SceneSnapshot) -> Atmosphere:
         air = atmosphere(snapshot.weather)
@@ -181,21 +206,34 @@ class CameraRenderer:
         index = np.nonzero(seen)[0]
         return self._scene.spans[index[np.argsort(centre[index, 0], kind="stable")]]
 
-    def _instances(self, snapshot: SceneSnapshot) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Actors and lit lamps, as ``TemplateBank.instances``, but with their rows in ``Owners``."""
-        template, poses, paints, actors = self._bank.instances(snapshot.actors)
+    def _instances(self, snapshot: SceneSnapshot, dark: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Actors, the lit lamps of traffic lights and, in the dark, street lamps, as ``TemplateBank.instances``, but
+        with their rows in ``Owners``.
+        """
+        template, poses, paints, actors = self._bank.instances(snapshot.actors, dark, snapshot.seconds)
         things = self._scene.things
         states = np.asarray(snapshot.light_states, np.int64)[: len(self._scene.lamps)]
         lit = np.nonzero(states <= 2)[0]
         lamp_poses = np.zeros((len(lit), 6), np.float32)
         lamp_poses[:, :3] = self._scene.lamps[lit, states[lit]]
         lamp_poses[:, 4] = self._scene.lamp_yaw[lit]
+        posts, post_poses = _posts(snapshot.street_lights if dark else None)
+        unpainted = np.zeros((len(lit) + len(posts), 2, 3), np.float32)
         return (
-            np.concatenate([template, states[lit]]),
-            np.concatenate([poses, lamp_poses]),
-            np.concatenate([paints, np.zeros((len(lit), 2, 3), np.float32)]),
-            np.concatenate([actors + len(things), things.rows(ThingKind.LIGHT)[lit]]),
+            np.concatenate([template, states[lit], posts]),
+            np.concatenate([poses, lamp_poses, post_poses]),
+            np.concatenate([paints, unpainted]),
+            np.concatenate([actors + len(things), things.rows(ThingKind.LIGHT)[lit], np.zeros(len(posts), np.int64)]),
         )
+
+
+def _posts(lights: StreetLights | None) -> tuple[np.ndarray, np.ndarray]:
+    """Templates (L,) int64 and poses (L, 6) float32 of street lamps."""
+    if lights is None:
+        return np.zeros(0, np.int64), np.zeros((0, 6), np.float32)
+    poses = np.zeros((len(lights.yaw), 6), np.float32)
+    poses[:, :3], poses[:, 4] = lights.places, lights.yaw
+    return POST + lights.active.astype(np.int64), poses
 
 
 def _optics(camera: Camera, pose_in_world: Pose) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -7,7 +7,10 @@ from zlib import crc32
 
 import numpy as np
 
+from linkvla.launch.sim.render.props import prop_model
 from linkvla.launch.sim.render.snapshot import RenderActor, SceneSnapshot
+from linkvla.launch.sim.render.vehicle_lamps import BRAKE
+from linkvla.launch.sim.render.vehicle_models import has_model
 from linkvla.launch.sim.world.actors import Actor, Prop, TrafficLight, TrafficSign, Vehicle, Walker
 from linkvla.launch.sim.world.pose import Pose
 from linkvla.launch.sim.world.town import LightState
@@ -15,7 +18,6 @@ from linkvla.launch.sim.world.town import LightState
 if TYPE_CHECKING:
     from linkvla.launch.sim.world.world import World
 
-BRAKE_LAMPS = 0x8  # bit of a vehicle's light mask
 _BRAKING = 0.05  # of the pedal
 
 
@@ -35,24 +37,38 @@ def capture(world: World) -> SceneSnapshot:
         elif isinstance(actor, (Vehicle, Walker, Prop)) and actor.alive:
             actors.append(render_actor(actor))
     sign_ids = tuple(signs.get(site.sign_id, 0) for site in world.town.stop_signs)
-    return SceneSnapshot(tuple(actors), states, world.weather, light_ids=tuple(light_ids), sign_ids=sign_ids)
+    return SceneSnapshot(
+        tuple(actors), states, world.weather, light_ids=tuple(light_ids), sign_ids=sign_ids, seconds=world.elapsed
+    )
 
 
 def render_actor(actor: Vehicle | Walker | Prop) -> RenderActor:
     """One actor as the renderer sees it."""
     extent = (actor.box.half_x, actor.box.half_y, actor.box.half_z)
     brake = isinstance(actor, Vehicle) and (
-        actor.control.brake > _BRAKING or actor.control.hand_brake or bool(actor.light_mask & BRAKE_LAMPS)
+        actor.control.brake > _BRAKING or actor.control.hand_brake or bool(actor.light_mask & BRAKE)
     )
     phase = actor.gait_phase if isinstance(actor, Walker) else 0.0
     seed = look_of(actor.type_id) if isinstance(actor, Vehicle) else actor.id
     velocity = tuple(actor.velocity.tolist())
-    return RenderActor(actor.shape, _foot(actor), extent, actor.colour, brake, phase, seed, actor.id, velocity)
+    lamps = actor.light_mask if isinstance(actor, Vehicle) else 0
+    model = model_of(actor.type_id)
+    return RenderActor(
+        actor.shape, _foot(actor), extent, actor.colour, brake, phase, seed, actor.id, velocity, lamps, model
+    )
 
 
 def look_of(type_id: str) -> int:
     """Seed of a vehicle type's look: all cars of one blueprint have the same body."""
     return crc32(f"shape:{type_id}".encode())
+
+
+def model_of(type_id: str) -> str:
+    """``RenderActor.model`` of a blueprint."""
+    family, name = type_id.split(".", 1)[0], type_id.rsplit(".", 1)[-1]
+    if family == "vehicle":
+        return name if has_model(name) else ""
+    return prop_model(name) if family == "static" else ""
 
 
 def _foot(actor: Actor) -> Pose:

@@ -16,12 +16,12 @@ EMISSIVE, ASPHALT, GRASS, PAVING, FACADE = 1, 3, 4, 5, 6
 @numba.njit(**OPTIONS)
 def shade(
     inverse_depth, triangle, lit, material_of, look_of, normal_of, to_world, eye, lens, noise,
-    haze, gain, veil, wet, puddle, night, rgb, material,
+    haze, gain, veil, wet, puddle, night, boost, boosted, rgb, material,
 ):  # fmt: skip
     """Fill the pixels of ``rgb`` (H, W, 3) and ``material`` (H, W) that a triangle covers.
 
-    to_world (3, 3) and eye (3,): camera pose; lit, material_of, look_of and normal_of are per triangle; the rest is
-    from ``Atmosphere``.
+    to_world (3, 3) and eye (3,): camera pose; lit, material_of, look_of and normal_of are per triangle; boost (H, W, 3)
+    is from ``illuminate`` and read only where ``boosted``; the rest is from ``Atmosphere``.
     """
     rows, columns = inverse_depth.shape
     inverse_focal = F(1.0) / lens[0]
@@ -70,6 +70,10 @@ def shade(
                 g = F(1.0) - share
             else:
                 g *= gain[step]
+                if boosted:
+                    cr *= F(1.0) + boost[r, q, 0]
+                    cg *= F(1.0) + boost[r, q, 1]
+                    cb *= F(1.0) + boost[r, q, 2]
             rgb[r, q, 0] = np.uint8(min(cr * g + haze[0] * share, F(1.0)) * F(255.0))
             rgb[r, q, 1] = np.uint8(min(cg * g + haze[1] * share, F(1.0)) * F(255.0))
             rgb[r, q, 2] = np.uint8(min(cb * g + haze[2] * share, F(1.0)) * F(255.0))

@@ -23,6 +23,18 @@ class RenderActor:
     seed: int = 0  # picks details of the look
     id: int = 0  # of the actor in the world
     velocity: tuple[float, float, float] = (0.0, 0.0, 0.0)  # m/s, world
+    lamps: int = 0  # of a vehicle: what a client switched on, bits of carla.VehicleLightState
+    model: str = ""  # a look of its own within the shape; empty: the shape's
+
+
+@dataclass(frozen=True)
+class StreetLights:
+    """The street lamps of a town; L of them."""
+
+    places: np.ndarray  # (L, 3) float32 m, world: the lamps, not the feet of their posts
+    yaw: np.ndarray  # (L,) float32 degrees: direction of travel beside them
+    colour: np.ndarray  # (L, 3) float32 RGB 0..1
+    active: np.ndarray  # (L,) bool
 
 
 @dataclass(frozen=True)
@@ -35,3 +47,5 @@ class SceneSnapshot:
     corners: np.ndarray | None = None  # (N, 3, 3) float32 m in place of the town's own, where parts of it are hidden
     light_ids: tuple[int, ...] = ()  # actor ids of Town.traffic_lights, as far as there are any
     sign_ids: tuple[int, ...] = ()  # actor ids of Town.stop_signs
+    seconds: float = 0.0  # simulated time: blinkers blink and rain falls by it
+    street_lights: StreetLights | None = None  # None: there are none

@@ -8,17 +8,21 @@ from linkvla.launch.sim.render.mesh import Mesh
 from linkvla.launch.sim.render.people import gait_step, walker_mesh
 from linkvla.launch.sim.render.signals import lamp_templates
 from linkvla.launch.sim.render.snapshot import RenderActor
-from linkvla.launch.sim.render.vehicles import actor_mesh, brake_mesh
+from linkvla.launch.sim.render.street_posts import post_mesh
+from linkvla.launch.sim.render.vehicle_lamps import lamp_mesh, lit_lamps
+from linkvla.launch.sim.render.vehicles import actor_mesh
 
+POST = 3  # template of a street lamp that is off; the next one is of one that is on
+_VEHICLES = ("car", "van", "truck", "bus", "motorcycle", "bicycle")
 _SECOND_PAINTS = ((0.90, 0.90, 0.88), (0.55, 0.60, 0.66), (0.72, 0.66, 0.52), (0.30, 0.42, 0.58), (0.64, 0.28, 0.22))
 
 
 class TemplateBank:
-    """Grows as new shapes turn up; templates 0, 1 and 2 are the lit red, yellow and green lamp."""
+    """Grows as new shapes turn up; templates 0, 1 and 2 are the lit red, yellow and green lamp of traffic lights."""
 
     def __init__(self) -> None:
         self._index: dict[tuple, int] = {}
-        self._meshes: list[Mesh] = list(lamp_templates())
+        self._meshes: list[Mesh] = [*lamp_templates(), post_mesh(False), post_mesh(True)]
         self._pack()
 
     def _pack(self) -> None:
@@ -38,14 +42,16 @@ class TemplateBank:
         index = self._index.get(key)
         if index is None:
             kind, *rest = key
-            make = {"walker": walker_mesh, "brake": brake_mesh}.get(kind, actor_mesh)
+            make = {"walker": walker_mesh, "lamp": lamp_mesh}.get(kind, actor_mesh)
             self._meshes.append(make(*rest))
             index = self._index[key] = len(self._meshes) - 1
         return index
 
-    def instances(self, actors: tuple[RenderActor, ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    def instances(
+        self, actors: tuple[RenderActor, ...], night: bool, seconds: float
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Template (A,) int64, pose (A, 6) float32 m and degrees, paints (A, 2, 3) float32 of what is to draw, and
-        which of the actors it is of, (A,) int64.
+        which of the actors it is of, (A,) int64. Whether it is night, and the simulated time, decide what lamps shine.
         """
         template, poses, paints, owners = [], [], [], []
         known = len(self._meshes)
@@ -58,8 +64,11 @@ class TemplateBank:
             if actor.shape == "walker":
                 key = ("walker", 2.0 * extent[2], gait_step(actor.phase), actor.seed % 3)
             else:
-                key = ("body", actor.shape, extent, actor.seed % 3 if actor.shape == "car" else 0)
-            keys = [key, ("brake", actor.shape, extent)] if actor.brake else [key]
+                key = ("body", actor.shape, extent, actor.seed % 3 if actor.shape == "car" else 0, actor.model)
+            keys = [key]
+            if actor.shape in _VEHICLES:
+                lit = lit_lamps(actor.lamps, actor.brake, night, seconds)
+                keys += [("lamp", name, actor.shape, extent) for name in lit]
             for part in keys:
                 template.append(self._find(part))
                 poses.append(place)

@@ -1,4 +1,4 @@
-"""Meshes of vehicles and props in their own frame: x forward, y right, origin on the ground, real size in metres."""
+"""Meshes of vehicles in their own frame: x forward, y right, origin on the ground, real size in metres."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import numpy as np
 
 from linkvla.launch.sim.render.materials import Look, Material
 from linkvla.launch.sim.render.mesh import Mesh, MeshBuilder, circle
+from linkvla.launch.sim.render.props import add_prop
+from linkvla.launch.sim.render.vehicle_models import add_body, has_model
 
 BODY, SECOND = 1, 2  # paint codes
 _GLASS = (0.07, 0.08, 0.09)
@@ -16,7 +18,6 @@ _TRIM = (0.10, 0.10, 0.11)
 _CHROME = (0.60, 0.61, 0.63)
 _HEAD = (0.95, 0.95, 0.88)
 _TAIL = (0.42, 0.03, 0.04)
-_BRAKE = (1.0, 0.06, 0.08)
 _SKIN = (0.72, 0.53, 0.42)
 _SHADOW = (0.075, 0.075, 0.08)
 _WHITE = (1.0, 1.0, 1.0)
@@ -212,68 +213,30 @@ def _two_wheeler(builder: MeshBuilder, a: float, b: float, height: float, shape:
     builder.upright(0.08, 0.0, seat + 0.57, 0.12, 0.21, walker, Look.PLAIN, helmet, top_radius=0.09)
 
 
-def _prop(builder: MeshBuilder, a: float, b: float, height: float, shape: str) -> None:
-    prop = Material.PROP
-    if shape == "cone":
-        radius = min(a, b)
-        builder.box((-a, -b, 0.0), (a, b, 0.05 * height), prop, Look.PLAIN, (0.9, 0.32, 0.05))
-        steps = ((0.05, 0.4, (0.95, 0.35, 0.05)), (0.4, 0.62, (0.94, 0.94, 0.92)), (0.62, 1.0, (0.95, 0.35, 0.05)))
-        for low, high, colour in steps:
-            builder.upright(
-                0,
-                0,
-                low * height,
-                radius * 0.85 * (1.05 - low),
-                (high - low) * height,
-                prop,
-                Look.PLAIN,
-                colour,
-                top_radius=radius * 0.85 * (1.05 - high),
-            )
-    elif shape == "barrier":
-        stripes = max(2, round(2 * b / 0.35))
-        edges = np.linspace(-b, b, stripes + 1)
-        for k in range(stripes):
-            colour = (0.86, 0.12, 0.08) if k % 2 else (0.93, 0.93, 0.91)
-            builder.box((-a * 0.6, edges[k], 0.45 * height), (a * 0.6, edges[k + 1], height), prop, Look.PLAIN, colour)
-        for y in (-b * 0.8, b * 0.8):
-            builder.box((-a, y - 0.05, 0.0), (a, y + 0.05, 0.5 * height), prop, Look.PLAIN, (0.55, 0.55, 0.55))
-    else:
-        builder.box((-a, -b, 0.0), (a, b, height), prop, Look.PLAIN, (0.6, 0.5, 0.4), BODY)
-
-
 @lru_cache(maxsize=512)
-def actor_mesh(shape: str, half_extent: tuple[float, float, float], variant: int) -> Mesh:
-    """Mesh of a vehicle or prop; ``variant`` 0..2 picks the body style of cars. Unknown shapes are boxes."""
+def actor_mesh(shape: str, half_extent: tuple[float, float, float], variant: int, model: str = "") -> Mesh:
+    """Mesh of a vehicle or prop.
+
+    Args:
+        shape: what it is; unknown shapes are boxes.
+        half_extent: in m.
+        variant: 0..2, the body style of cars.
+        model: the name of a look of its own, empty for that of the shape.
+    """
     a, b, height = half_extent[0], half_extent[1], 2.0 * half_extent[2]
     builder = MeshBuilder()
-    if shape == "car":
-        _shadow(builder, a, b)
-        _car(builder, a, b, height, variant)
-    elif shape in ("van", "truck", "bus"):
-        _shadow(builder, a, b)
-        _boxy(builder, a, b, height, shape)
-    elif shape in ("motorcycle", "bicycle"):
+    if shape in ("motorcycle", "bicycle"):
         _shadow(builder, a * 0.9, 0.28)
         _two_wheeler(builder, a, b, height, shape)
+    elif shape not in ("car", "van", "truck", "bus"):
+        add_prop(builder, shape, model, a, b, height)
     else:
-        _prop(builder, a, b, height, shape)
-    return builder.build()
-
-
-@lru_cache(maxsize=512)
-def brake_mesh(shape: str, half_extent: tuple[float, float, float]) -> Mesh:
-    """Lit brake lamps of a vehicle: bright boxes 0.26 m square at the rear corners and a third one above."""
-    a, b, height = half_extent[0], half_extent[1], 2.0 * half_extent[2]
-    builder = MeshBuilder()
-    lamp = Material.BRAKE_LAMP
-    if shape in ("motorcycle", "bicycle"):
-        builder.box((-a - 0.03, -0.13, 0.58), (-a + 0.03, 0.13, 0.78), lamp, Look.EMISSIVE, _BRAKE)
-        return builder.build()
-    z = {"car": 0.50 * height, "van": 0.42 * height, "bus": 0.30 * height}.get(shape, 0.62)
-    for side in (-1, 1):
-        y = side * (b - 0.13 - 0.08 * b)
-        builder.box((-a - 0.05, y - 0.13, z - 0.13), (-a + 0.05, y + 0.13, z + 0.13), lamp, Look.EMISSIVE, _BRAKE)
-    if shape == "car":
-        builder.box((-a * 0.86, -0.2, 0.63 * height), (-a * 0.80, 0.2, 0.68 * height), lamp, Look.EMISSIVE, _BRAKE)
+        _shadow(builder, a, b)
+        if has_model(model):
+            wheel, axles = add_body(builder, model, a, b, height)
+            _four_wheels(builder, a, b, wheel, axles)
+        elif shape == "car":
+            _car(builder, a, b, height, variant)
+        else:
+            _boxy(builder, a, b, height, shape)
     return builder.build()
