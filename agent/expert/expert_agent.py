@@ -14,7 +14,7 @@ from linkvla.agent.compat import privileged_world
 from linkvla.agent.control.plan_follower import Pedals, PlanFollower
 from linkvla.agent.driving_agent import vehicle_control
 from linkvla.agent.expert.planner import ExpertPlanner, ExpertSettings, Leader
-from linkvla.agent.expert.road_users import RoadUsers, Traffic
+from linkvla.agent.expert.road_users import AHEAD, RoadUsers, Traffic
 from linkvla.agent.expert.signals import RouteSignals
 from linkvla.agent.navigation.dense_route import DenseRoute
 from linkvla.agent.navigation.plan_route import route_from_plan
@@ -34,6 +34,8 @@ class ExpertDriver:
 
     tracks: type[Enum] = Track
     expert_settings = ExpertSettings()
+    sight = AHEAD
+    """Metres of route ahead that are searched for others."""
     _world: carla.World | None = None
     _ego: carla.Actor | None = None
     _dense_plan: Any = None
@@ -102,7 +104,7 @@ class ExpertDriver:
         self.route = self._lay_out()
         self._planner = ExpertPlanner(self.route, self.expert_settings)
         self._signals = RouteSignals(self._world, self.route)
-        self._users = RoadUsers(self._world, self._ego.id, self.route)
+        self._users = RoadUsers(self._world, self._ego.id, self.route, self.sight)
         place = self._ego.get_transform().location
         self.arc = self._planner.project(place.x, place.y, 0.0)
 

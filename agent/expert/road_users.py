@@ -12,13 +12,13 @@ import numpy as np
 
 from linkvla.agent.expert.planner import EGO_HALF_LENGTH, Leader
 from linkvla.agent.navigation.dense_route import DenseRoute
-from linkvla.model.interface.types import SPEED_WAYPOINT_INTERVAL, SPEED_WAYPOINTS
+from linkvla.model.interface.types import SPEED_WAYPOINT_INTERVAL
 
 EGO_HALF_WIDTH = 1.07  # m
 _MARGIN = {"vehicle": 0.3, "walker": 0.8, "static": 0.2}  # m that the corridor is wider than the ego on either side
-_BEHIND, _AHEAD = 8.0, 62.0  # m of route that are looked at
+_BEHIND, AHEAD = 8.0, 62.0  # m of route that are looked at
 _SEEN = 130.0  # m in x and y around the ego; oncoming cars matter from far away to those who overtake
-_FORECAST_RANGE = 45.0  # m, from the ego, of those whose motion is forecast
+FORECAST_RANGE = 45.0  # m, from the ego, of those whose motion is forecast
 _MOVING = 0.3  # m/s
 _CROSSING = 0.35  # sine of the angle between a forecast road user and the route
 _TIME_SLACK = 2  # forecast steps (0.25 s each) that either may be early or late
@@ -48,8 +48,8 @@ class RoadUsers:
     ``actors``: those with a box, by id.
     """
 
-    def __init__(self, world: carla.World, ego_id: int, route: DenseRoute) -> None:
-        self._world, self._ego_id = world, ego_id
+    def __init__(self, world: carla.World, ego_id: int, route: DenseRoute, ahead: float = AHEAD) -> None:
+        self._world, self._ego_id, self._ahead = world, ego_id, ahead
         self.actors: dict[int, carla.Actor] = {}
         self._boxes: dict[int, _Box | None] = {ego_id: None}
         self.follow(route)
@@ -86,7 +86,7 @@ class RoadUsers:
             )  # fmt: skip
             kinds.append(box.kind)
             ids.append(number)
-        return Traffic(self._route, self._yaw, arc, np.array(rows, float).reshape(-1, 9), kinds, ids)
+        return Traffic(self._route, self._yaw, arc, np.array(rows, float).reshape(-1, 9), kinds, ids, self._ahead)
 
     def _learn(self, unknown: list[int]) -> None:
         """Boxes of actors not seen before."""
@@ -108,7 +108,8 @@ class Traffic:
     """Road users of one tick, relative to the route.
 
     ``rows`` (n, 9): x, y, z (m, box centre, world), yaw (rad), half length, half width (m), velocity x, y (m/s, world),
-    turning (rad/s). ``kinds`` and ``ids`` say whose the rows are.
+    turning (rad/s). ``kinds`` and ``ids`` say whose the rows are. ``ahead``: m of route
+    before the ego that are looked at.
     """
 
     def __init__(
@@ -119,11 +120,12 @@ class Traffic:
         rows: np.ndarray,
         kinds: Sequence[str],
         ids: Sequence[int] = (),
+        ahead: float = AHEAD,
     ) -> None:
         self._route, self._yaw, self._arc = route, yaw, arc
         self.rows, self.kinds, self.ids = rows, kinds, ids
         self._first = max(0, int(np.searchsorted(route.arc, arc - _BEHIND)) - 1)
-        self._last = min(len(route), int(np.searchsorted(route.arc, arc + _AHEAD)) + 1)
+        self._last = min(len(route), int(np.searchsorted(route.arc, arc + ahead)) + 1)
         self._corridor = EGO_HALF_WIDTH + np.array([_MARGIN[kind] for kind in kinds])
         self._is_walker = np.array([kind == "walker" for kind in kinds], bool)
         height = route.at(arc)[2]
@@ -153,31 +155,35 @@ class Traffic:
             found.append(Leader(float(chosen.min()), float(max(speed, 0.0))))
         return found
 
-    def crossing(self, ego_arcs: np.ndarray) -> list[Leader]:
+    def crossing(self, ego_arcs: np.ndarray, reach: float = FORECAST_RANGE, walkers_only: bool = False) -> list[Leader]:
         """Those who will meet the ego, as standing leaders where they meet.
 
         Args:
-            ego_arcs: (10,) m along the route, where the ego's centre will be every 0.25 s.
+            ego_arcs: (k,) m along the route, where the ego's centre will be every 0.25 s.
+            reach: m from the ego, within which others are forecast.
+            walkers_only: leave out vehicles: what they will do is known for a shorter time.
         """
         rows = self.rows
         if not len(rows):
             return []
         x, y = self._route.at(self._arc)[:2]
         moving = np.hypot(rows[:, 6], rows[:, 7]) > _MOVING
-        close = np.hypot(rows[:, 0] - x, rows[:, 1] - y) < _FORECAST_RANGE
-        chosen = np.flatnonzero(moving & close & self._near & ~self._leading)
+        close = np.hypot(rows[:, 0] - x, rows[:, 1] - y) < reach
+        wanted = self._is_walker if walkers_only else np.ones(len(rows), bool)
+        chosen = np.flatnonzero(moving & close & wanted & self._near & ~self._leading)
         if not len(chosen):
             return []
-        px, py, heading = _forecast(rows[chosen])
+        count = len(ego_arcs)
+        px, py, heading = _forecast(rows[chosen], count)
         outline_x, outline_y = outlines(rows[chosen], px, py, heading)
         arcs, offsets = self._project(outline_x, outline_y)
-        shape = (len(chosen), SPEED_WAYPOINTS, len(_OUTLINE))
+        shape = (len(chosen), count, len(_OUTLINE))
         arcs, offsets = arcs.reshape(shape), offsets.reshape(shape)
         route_yaw = np.interp(arcs[:, :, -1], self._route.arc, self._yaw)
         across = (np.abs(np.sin(heading - route_yaw)) > _CROSSING) | self._is_walker[chosen, None]
-        steps = np.arange(SPEED_WAYPOINTS)
+        steps = np.arange(count)
         early = ego_arcs[np.maximum(steps - _TIME_SLACK, 0)] - EGO_HALF_LENGTH - _ROOM
-        late = ego_arcs[np.minimum(steps + _TIME_SLACK, SPEED_WAYPOINTS - 1)] + EGO_HALF_LENGTH + _ROOM
+        late = ego_arcs[np.minimum(steps + _TIME_SLACK, count - 1)] + EGO_HALF_LENGTH + _ROOM
         meets = (
             (np.abs(offsets) < self._corridor[chosen, None, None])
             & across[:, :, None]
@@ -208,9 +214,9 @@ def outlines(rows: np.ndarray, x: np.ndarray, y: np.ndarray, yaw: np.ndarray) ->
     return outline_x.reshape(-1, len(_OUTLINE)), outline_y.reshape(-1, len(_OUTLINE))
 
 
-def _forecast(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Places x, y and headings (n, 10) every 0.25 s at constant speed and turning."""
-    times = SPEED_WAYPOINT_INTERVAL * np.arange(1, SPEED_WAYPOINTS + 1)
+def _forecast(rows: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Places x, y and headings (n, count) every 0.25 s at constant speed and turning."""
+    times = SPEED_WAYPOINT_INTERVAL * np.arange(1, count + 1)
     speed, course = np.hypot(rows[:, 6], rows[:, 7])[:, None], np.arctan2(rows[:, 7], rows[:, 6])[:, None]
     turning = np.clip(rows[:, 8], -_MOST_TURNING, _MOST_TURNING)[:, None]
     turned = turning * times

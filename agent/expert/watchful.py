@@ -13,12 +13,23 @@ from linkvla.agent.navigation.posted_speeds import with_posted_speeds
 
 _OUTLOOK = 24  # steps of 0.25 s
 _INTERVAL = 0.25  # s
+_ON_FOOT = 16  # steps that walkers are forecast for
+_ON_FOOT_REACH = 90.0  # m
 
 
 class WatchfulDriver(ExpertDriver):
     """For the official evaluators, which measure the speed against traffic that drives at the limit."""
 
-    expert_settings = ExpertSettings(cruise_speed=20.0, speed_limit_share=0.9, acceleration=3.0)
+    expert_settings = ExpertSettings(
+        cruise_speed=20.0,
+        speed_limit_share=0.9,
+        acceleration=3.0,
+        time_headway=0.7,
+        lateral_acceleration=3.5,
+        approach_deceleration=2.5,
+    )
+
+    sight = 110.0
 
     def _lay_out(self) -> DenseRoute:
         """With the limits that a dense plan does not tell."""
@@ -28,8 +39,9 @@ class WatchfulDriver(ExpertDriver):
         return route
 
     def _foresee(self, traffic: Traffic, speed: float) -> list[Leader]:
-        """Those who pull into the ego's lane, and those whose lane runs into it."""
+        """Those who pull into the ego's lane, those whose lane runs into it, and those on foot from further away."""
         vehicles = traffic.rows[[kind == "vehicle" for kind in traffic.kinds]]
         outlook = self._planner.outlook(self.arc, speed, self.leaders, self.stop_arcs, _OUTLOOK)
         found = cutting_in(self._planner.route, self.arc, vehicles)
+        found += traffic.crossing(outlook[:_ON_FOOT], _ON_FOOT_REACH, walkers_only=True)
         return found + self._merging.leaders(vehicles, self.arc, outlook, _INTERVAL)

@@ -131,3 +131,13 @@ def test_the_expert_needs_a_world():
     assert agent.sensors() == []
     with pytest.raises(ConfigurationError, match="set_world"):
         agent.run_step({}, 0.0)
+
+
+def test_walkers_are_forecast_for_as_long_as_is_asked():
+    """One that comes from far beside the road meets an ego that comes from far down it."""
+    ego_arcs = 20.0 + 4.5 * np.arange(1, 17)
+    walker = (80.0, -6.0, math.pi / 2, 0.2, 0.2, 0.0, 1.6)
+    assert traffic(walker, kinds=["walker"]).crossing(ego_arcs[:10], 90.0) == []
+    assert len(traffic(walker, kinds=["walker"]).crossing(ego_arcs, 90.0, walkers_only=True)) == 1
+    assert traffic(walker, kinds=["walker"]).crossing(ego_arcs) == []
+    assert traffic(walker).crossing(ego_arcs, 90.0, walkers_only=True) == []
