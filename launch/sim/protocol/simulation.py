@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 from linkvla.launch.sim.errors import TownError
@@ -228,9 +229,9 @@ class Simulation:
         try:
             if wanted == GENERATED_TOWN and self._generated is not None:
                 return town_from_xodr(GENERATED_TOWN, self._generated)
-            known = self.town_names()
-            if wanted not in known and wanted.removesuffix("_Opt") in known:
-                wanted = wanted.removesuffix("_Opt")
+            known, plain = self.town_names(), wanted.removesuffix("_Opt")
+            if wanted not in known and plain in known:  # the same roads under the name of CARLA's layered map
+                return replace(load_town(plain, self._directories), name=wanted)
             return load_town(wanted, self._directories)
         except TownError as error:
             raise MethodError(str(error)) from error

@@ -1,4 +1,4 @@
-"""Friction triggers: boxes in which vehicles have another tyre friction than their own (``static.trigger.friction``)."""
+"""Friction triggers: boxes in which tyres have another friction than their own (``static.trigger.friction``)."""
 
 from __future__ import annotations
 

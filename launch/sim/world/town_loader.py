@@ -6,14 +6,19 @@ import difflib
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from linkvla.launch.sim.errors import TownError
-from linkvla.launch.sim.world.opendrive import read_road_file
+from linkvla.launch.sim.world.missing_signals import has_signals, with_signals
+from linkvla.launch.sim.world.opendrive import RoadFile, read_road_file
 from linkvla.launch.sim.world.signals import stop_sign_sites, traffic_light_sites
 from linkvla.launch.sim.world.spawn_points import spawn_points
 from linkvla.launch.sim.world.town import Building, Town
+
+if TYPE_CHECKING:
+    import carla
 
 SHIPPED = Path(__file__).resolve().parents[1] / "towns" / "data"
 
@@ -53,7 +58,19 @@ def _read(name: str, file: Path) -> Town:
         xodr = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise TownError(f"town {name}: cannot read {file} ({error})") from error
+    if not has_signals(xodr):
+        xodr = with_signals(xodr, _road_network(name, xodr)[1])
     return town_from_xodr(name, xodr, _buildings(file.with_suffix(".buildings.json")))
+
+
+def _road_network(name: str, xodr: str) -> tuple[RoadFile, carla.Map]:
+    import carla  # late: listing towns must not need it
+
+    roads = read_road_file(xodr, name)
+    try:
+        return roads, carla.Map(name, xodr)
+    except RuntimeError as error:
+        raise TownError(f"town {name}: the OpenDRIVE network cannot be built ({error})") from error
 
 
 def town_from_xodr(name: str, xodr: str, buildings: tuple[Building, ...] = ()) -> Town:
@@ -62,13 +79,7 @@ def town_from_xodr(name: str, xodr: str, buildings: tuple[Building, ...] = ()) -
     Raises:
         TownError: the text is no road network that can be driven.
     """
-    import carla  # late: listing towns must not need it
-
-    roads = read_road_file(xodr, name)
-    try:
-        town_map = carla.Map(name, xodr)
-    except RuntimeError as error:
-        raise TownError(f"town {name}: the OpenDRIVE network cannot be built ({error})") from error
+    roads, town_map = _road_network(name, xodr)
     points = spawn_points(town_map)
     if not points:
         raise TownError(f"town {name}: no driving lane is long enough for a spawn point; check the file's lanes")
@@ -84,7 +95,7 @@ def town_from_xodr(name: str, xodr: str, buildings: tuple[Building, ...] = ()) -
     )
 
 
-def _crosswalks(town_map: object) -> tuple[np.ndarray, ...]:
+def _crosswalks(town_map: carla.Map) -> tuple[np.ndarray, ...]:
     """Split CARLA's flat list of points (every outline repeats its first point) into quadrilaterals, each (4, 3)."""
     outlines: list[np.ndarray] = []
     current: list[list[float]] = []
