@@ -1,0 +1,135 @@
+"""When to go past an obstacle, and on which line: the decisions over time. Pure geometry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from linkvla.agent.expert.carriageway import Cut
+from linkvla.agent.expert.detour import (
+    Detour,
+    Lane,
+    WayPast,
+    beside_from,
+    beside_until,
+    ramp_length,
+    shortest_ramp,
+    ways_past,
+)
+from linkvla.agent.expert.gaps import TIMES, ego_trip, is_free, reached
+from linkvla.agent.expert.obstacles import Obstacle, next_obstacle
+from linkvla.agent.expert.planner import EGO_HALF_LENGTH
+from linkvla.agent.expert.surroundings import Other
+from linkvla.agent.navigation.dense_route import DenseRoute
+
+_TICK = 0.05  # s
+_WAITING = 1.0  # m/s, slower means to wait
+_POLITE, _INSISTING, _PER_SECOND = 1.5, 4.0, 0.15  # m/s^2, what is asked of followers at first, at last, and between
+_SIDE_ROOM = 0.4  # m between the ego and those who pass it
+_CRAMPED = 0.6  # of the shortest ramp; nearer to an obstacle there is no way round it
+_SLOWEST = 3.0  # m/s, wish while passing
+_OWN_LANE = 0.8  # of half its width, within which others drive in the ego's lane
+
+
+class Passing:
+    """Decides tick by tick. ``line`` is what to drive along; ``hold`` where to wait (m along the route), or None."""
+
+    def __init__(self, route: DenseRoute, cut_at: Callable[[float], Cut | None]) -> None:
+        self.line = route
+        self.hold: float | None = None
+        self._route, self._cut_at = route, cut_at
+        self._detour: Detour | None = None
+        self._locked = False
+        self._members: frozenset[int] = frozenset()
+        self._waited = 0.0  # s
+
+    def update(self, arc: float, speed: float, others: Sequence[Other], wish: np.ndarray) -> bool:
+        """Decide anew; call once per tick.
+
+        Args:
+            arc: m along the route, of the ego's centre.
+            speed: m/s.
+            others: ascending by their near ends.
+            wish: (n,) m/s, how fast the ego would like to be at each sample of the route.
+
+        Returns:
+            Whether ``line`` is another one now.
+        """
+        before = self._detour
+        if self._locked and arc > self._detour.end:
+            self._detour, self._locked = None, False
+        trip = self._trip(arc, speed, wish)
+        if self._locked:
+            self.hold = None
+            self._follow_up(trip, others)
+        else:
+            self._detour = self._choose(arc, trip, others)
+            self._locked = self._detour is not None and arc >= self._detour.start
+        self._waited = self._waited + _TICK if self.hold is not None and speed < _WAITING else 0.0
+        if self._detour == before:
+            return False
+        self.line = self._route if self._detour is None else self._route.beside(self._detour.offset(self._route.arc))
+        return True
+
+    def _trip(self, arc: float, speed: float, wish: np.ndarray) -> np.ndarray:
+        first, last = self._route.index_at(arc), self._route.index_at(arc + 40.0)
+        return ego_trip(arc, speed, max(_SLOWEST, float(np.min(wish[first : last + 1]))))
+
+    def _choose(self, arc: float, trip: np.ndarray, others: Sequence[Other]) -> Detour | None:
+        """The best way past the next obstacle that is free now; where none is, None and a place to wait."""
+        self.hold = None
+        obstacle = next_obstacle(others, arc)
+        if obstacle is None:
+            return None
+        cut = self._cut_at(obstacle.first)
+        ways = [] if cut is None else ways_past(obstacle, cut)
+        for way in ways:
+            detour = _shaped(obstacle, way, arc, trip)
+            if detour is not None and (way.lane is Lane.OWN or self._is_free(detour, trip, others, obstacle, cut)):
+                self._members = obstacle.members
+                return detour
+        if ways and obstacle.speed == 0.0:
+            self.hold = beside_from(obstacle.first) - shortest_ramp(ways[0].shift) + EGO_HALF_LENGTH
+        return None
+
+    def _is_free(self, detour: Detour, trip: np.ndarray, others: Sequence[Other], obstacle: Obstacle, cut: Cut) -> bool:
+        own = _OWN_LANE * 0.5 * cut.own_width
+        relevant = [
+            other
+            for other in others
+            if other.number not in obstacle.members and not (other.same_way and abs(other.middle) < own)
+        ]
+        sides = detour.sides[0] - _SIDE_ROOM, detour.sides[1] + _SIDE_ROOM
+        insistence = min(_INSISTING, _POLITE + _PER_SECOND * self._waited)
+        return is_free(trip, detour.taken, sides, relevant, insistence)
+
+    def _follow_up(self, trip: np.ndarray, others: Sequence[Other]) -> None:
+        """Stay out for as long as those who are being passed need, and for what comes right after them."""
+        detour = self._detour
+        if trip[0] > detour.last:
+            return
+        beside = next_obstacle(others, trip[0] - EGO_HALF_LENGTH)
+        if beside is None or beside_from(beside.first) > detour.end:
+            return
+        left, right = detour.sides
+        if not beside.members & self._members and beside.left < right and beside.right > left:
+            return  # another one, which this line does not clear
+        self._members |= beside.members
+        last = reached(trip, beside_until(beside.last), beside.speed)
+        if last is not None:
+            self._detour = replace(detour, last=last, end=last + detour.end - detour.last)
+
+
+def _shaped(obstacle: Obstacle, way: WayPast, arc: float, trip: np.ndarray) -> Detour | None:
+    """The detour of a way; None where the ego stands too near or does not get past in time."""
+    first = reached(trip, beside_from(obstacle.first), obstacle.speed)
+    last = reached(trip, beside_until(obstacle.last), obstacle.speed)
+    if first is None or last is None:
+        return None
+    pace = np.gradient(trip, TIMES)
+    start = max(arc, first - ramp_length(way.shift, float(np.interp(first, trip, pace))))
+    if first - start < _CRAMPED * shortest_ramp(way.shift):
+        return None
+    return Detour(way, start, first, last, last + ramp_length(way.shift, float(np.interp(last, trip, pace))))

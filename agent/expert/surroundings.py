@@ -1,0 +1,93 @@
+"""Everybody near the route in the route's own coordinates: how far along, how far to its right, how fast along it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from enum import Enum
+from typing import NamedTuple
+
+import carla
+import numpy as np
+
+from linkvla.agent.expert.road_users import Traffic, frenet, outlines
+from linkvla.agent.navigation.dense_route import DenseRoute
+
+_BEHIND, _AHEAD = 90.0, 140.0  # m of route on which others are placed
+_LEVEL = 6.0  # m of height between those on one road
+_STANDING = 0.2  # m/s
+
+
+class Nature(Enum):
+    """What an other is to a driver who decides whether to wait for it."""
+
+    PROP = "prop"
+    PARKED = "parked"  # stands with its hand brake on: waiting for it is waiting for ever
+    CYCLIST = "cyclist"
+    EMERGENCY = "emergency"
+    WALKER = "walker"
+    DRIVING = "driving"
+
+
+class Other(NamedTuple):
+    """One road user or prop. Metres along the route and metres to its right."""
+
+    number: int  # actor id
+    nature: Nature
+    first: float  # m along the route, its near end
+    last: float  # m along the route, its far end
+    left: float  # m to the right of the route, its left side
+    right: float  # m to the right of the route, its right side
+    speed: float  # m/s along the route, negative for oncoming ones
+    same_way: bool  # it points along the route rather than against it
+
+    @property
+    def middle(self) -> float:
+        """m to the right of the route."""
+        return 0.5 * (self.left + self.right)
+
+
+def place_others(route: DenseRoute, arc: float, traffic: Traffic, actors: Mapping[int, carla.Actor]) -> list[Other]:
+    """The others from 90 m behind to 140 m ahead of ``arc`` (m along the route), nearest ends first."""
+    rows = traffic.rows
+    if not len(rows):
+        return []
+    first = max(0, int(np.searchsorted(route.arc, arc - _BEHIND)) - 1)
+    last = min(len(route), int(np.searchsorted(route.arc, arc + _AHEAD)) + 1)
+    yaw = np.ascontiguousarray(route.yaw_rad, float)
+    x, y = outlines(rows, rows[:, None, 0], rows[:, None, 1], rows[:, 3])
+    arcs, offsets = frenet(route.arc, route.x, route.y, yaw, first, last, x.ravel(), y.ravel())
+    arcs, offsets = arcs.reshape(x.shape), offsets.reshape(x.shape)
+    found = []
+    for index in np.flatnonzero(np.isfinite(arcs).any(axis=1)):
+        near = float(np.nanmin(arcs[index]))
+        height, heading = np.interp(near, route.arc, route.z), np.interp(near, route.arc, yaw)
+        if abs(rows[index, 2] - height) > _LEVEL:
+            continue
+        velocity_x, velocity_y = rows[index, 6:8]
+        found.append(
+            Other(
+                traffic.ids[index],
+                _nature(actors[traffic.ids[index]], traffic.kinds[index], math.hypot(velocity_x, velocity_y)),
+                near,
+                float(np.nanmax(arcs[index])),
+                float(np.nanmin(offsets[index])),
+                float(np.nanmax(offsets[index])),
+                float(velocity_x * math.cos(heading) + velocity_y * math.sin(heading)),
+                math.cos(rows[index, 3] - heading) > 0.0,
+            )
+        )
+    return sorted(found, key=lambda other: other.first)
+
+
+def _nature(actor: carla.Actor, kind: str, speed: float) -> Nature:
+    if kind == "static":
+        return Nature.PROP
+    if kind == "walker":
+        return Nature.WALKER
+    if speed < _STANDING and actor.get_control().hand_brake:
+        return Nature.PARKED
+    attributes = actor.attributes
+    if attributes.get("base_type") == "bicycle":
+        return Nature.CYCLIST
+    return Nature.EMERGENCY if attributes.get("special_type") == "emergency" else Nature.DRIVING

@@ -1,0 +1,241 @@
+"""Obstacles on the route, ways past them, gaps beside them, and the decisions over time, on hand-made scenes."""
+
+import math
+from types import SimpleNamespace
+
+import carla
+import numpy as np
+import pytest
+
+from linkvla.agent.expert.carriageway import Cut, Lane, cut_at
+from linkvla.agent.expert.detour import Detour, WayPast, ways_past
+from linkvla.agent.expert.detour import Lane as Whose
+from linkvla.agent.expert.gaps import TIMES, ego_trip, is_free, reached
+from linkvla.agent.expert.obstacles import next_obstacle
+from linkvla.agent.expert.passing import Passing
+from linkvla.agent.expert.road_users import EGO_HALF_WIDTH, Traffic
+from linkvla.agent.expert.surroundings import Nature, Other, place_others
+from linkvla.agent.navigation.dense_route import DenseRoute
+
+COUNT = 400
+ZEROS = np.zeros(COUNT)
+ROUTE = DenseRoute(
+    np.arange(float(COUNT)), ZEROS, ZEROS, ZEROS, ZEROS, ZEROS.astype(int) + 4, ZEROS.astype(bool), ZEROS + 3.5,
+    ZEROS + np.nan,
+)  # fmt: skip
+WISH = ZEROS + 8.0
+ONE_WAY = Cut(3.5, Lane(-3.5, 3.5, True), None)
+TWO_WAY = Cut(3.5, Lane(-3.5, 3.5, False), None)
+
+
+def other(first, middle, *, nature=Nature.DRIVING, length=4.6, width=1.9, speed=0.0, same_way=True, number=1):
+    return Other(number, nature, first, first + length, middle - width / 2, middle + width / 2, speed, same_way)
+
+
+def parked(first, middle=1.2, number=7):
+    return other(first, middle, nature=Nature.PARKED, number=number)
+
+
+def cyclist(first, speed=3.0, number=5):
+    return other(first, 1.0, nature=Nature.CYCLIST, length=1.8, width=0.7, speed=speed, number=number)
+
+
+def test_what_can_be_waited_for_is_no_obstacle():
+    queue = other(40.0, 0.0)
+    walker = other(40.0, 0.0, nature=Nature.WALKER)
+    aside = other(40.0, 3.0, nature=Nature.PROP)
+    in_the_middle = cyclist(40.0)._replace(left=-0.4, right=0.4)
+    fast = cyclist(40.0, speed=7.0)
+    assert next_obstacle([queue, walker, aside, in_the_middle, fast], 10.0) is None
+
+
+def test_what_stands_close_together_is_one_obstacle():
+    things = [parked(40.0, number=1), parked(55.0, number=2), parked(150.0, number=3)]
+    found = next_obstacle(things, 10.0)
+    assert (found.first, found.last) == (40.0, 59.6)
+    assert found.members == {1, 2}
+    assert found.left == pytest.approx(1.2 - 0.95 - 0.6)
+    assert next_obstacle(things, 100.0).members == {3}
+
+
+def test_the_own_lane_is_taken_where_it_is_wide_enough():
+    obstacle = next_obstacle([other(40.0, 1.9, nature=Nature.PROP, width=1.4)], 10.0)
+    (way,) = ways_past(obstacle, Cut(4.0, None, None))
+    assert way.lane is Whose.OWN
+    assert way.shift + EGO_HALF_WIDTH == pytest.approx(obstacle.left)
+
+
+@pytest.mark.parametrize(("cut", "lane", "shift"), [(ONE_WAY, Whose.SAME_WAY, -3.5), (TWO_WAY, Whose.ONCOMING, None)])
+def test_the_neighbouring_lane_is_taken_else(cut, lane, shift):
+    obstacle = next_obstacle([parked(40.0)], 10.0)
+    (way,) = ways_past(obstacle, cut)
+    assert way.lane is lane
+    assert way.shift == pytest.approx(obstacle.left - EGO_HALF_WIDTH if shift is None else shift)
+
+
+def test_a_lane_of_the_same_direction_is_better_than_an_oncoming_one():
+    obstacle = next_obstacle([parked(40.0, 0.0)], 10.0)
+    ways = ways_past(obstacle, Cut(3.5, Lane(-3.5, 3.5, False), Lane(3.5, 3.5, True)))
+    assert [way.lane for way in ways] == [Whose.SAME_WAY, Whose.ONCOMING]
+
+
+def test_there_is_no_way_past_where_the_road_ends():
+    obstacle = next_obstacle([parked(40.0, 0.0)], 10.0)
+    assert ways_past(obstacle, Cut(3.5, None, None)) == []
+    assert ways_past(obstacle._replace(left=-4.0, right=4.0), ONE_WAY) == []
+
+
+def test_a_detour_is_smooth_and_leaves_the_route_alone_elsewhere():
+    detour = Detour(WayPast(-3.5, Whose.SAME_WAY), 20.0, 40.0, 60.0, 80.0)
+    offset = detour.offset(ROUTE.arc)
+    assert np.all(offset[:21] == 0.0) and np.all(offset[80:] == 0.0)
+    assert offset[40:61] == pytest.approx(-3.5)
+    assert np.abs(np.diff(offset, 2)).max() < 0.06
+    line = ROUTE.beside(offset)
+    assert np.array_equal(line.arc, ROUTE.arc)
+    assert line.y[50] == pytest.approx(-3.5)
+    assert line.yaw_rad[30] == pytest.approx(math.atan2(-3.5 * 1.5, 20.0), abs=0.01)
+
+
+def test_the_trip_gains_speed_and_keeps_it():
+    trip = ego_trip(10.0, 0.0, 8.0)
+    assert trip[0] == 10.0
+    assert np.diff(trip)[-1] == pytest.approx(2.0)
+    assert np.all(np.diff(trip, 2) > -1e-9)
+    assert np.diff(ego_trip(10.0, 12.0, 8.0))[-1] == pytest.approx(2.0)
+
+
+def test_where_moving_things_are_reached():
+    trip = ego_trip(0.0, 8.0, 8.0)
+    assert reached(trip, 33.0, 0.0) == pytest.approx(33.0)
+    assert reached(trip, 25.0, 3.0) == pytest.approx(40.0)
+    assert reached(trip, -3.0, 0.0) == 0.0
+    assert reached(trip, 25.0, 8.0) is None
+
+
+def free(*others, speed=8.0, brake=2.0):
+    return is_free(ego_trip(0.0, speed, 8.0), (20.0, 60.0), (-3.0, -0.7), others, brake)
+
+
+def oncoming(first, speed=-10.0):
+    return other(first, -3.5, speed=speed, same_way=False)
+
+
+def test_oncoming_cars_need_to_be_far_away_or_past():
+    assert free()
+    assert free(oncoming(180.0))
+    assert not free(oncoming(100.0))
+    assert not free(oncoming(50.0))
+    assert free(oncoming(40.0)) and free(oncoming(5.0))
+    assert not free(oncoming(50.0, speed=0.0))  # it may drive off at any time
+    assert free(other(40.0, 3.5, speed=-10.0, same_way=False))
+
+
+def test_cars_from_behind_need_room_to_slow_down():
+    def behind(first, speed):
+        return other(first, -3.5, speed=speed)
+
+    assert free(behind(-60.0, 9.0))
+    assert free(behind(-5.0, 8.0)) is False  # beside when the ego goes over
+    assert not free(behind(-60.0, 15.0), speed=0.0, brake=0.3)
+    assert free(behind(-90.0, 15.0), speed=8.0, brake=3.0)
+    assert not free(behind(-40.0, 15.0), speed=8.0, brake=0.5)
+
+
+def test_cars_ahead_in_the_lane_entered_may_be_followed():
+    assert free(other(30.0, -3.5, speed=8.0))
+    assert not free(other(22.0, -3.5, speed=0.5))
+    assert not free(parked(50.0, -3.0))
+
+
+def drive(scene, cut, seconds=60.0, speed=8.0):
+    """Moves an ego that takes what it is told: (offsets reached at each m, seconds waited, Passing)."""
+    passing = Passing(ROUTE, lambda arc: cut)
+    arc, waited, seen = 0.0, 0.0, np.zeros(COUNT)
+    for tick in range(int(seconds / 0.05)):
+        time = tick * 0.05
+        others = sorted(scene(time), key=lambda one: one.first)
+        passing.update(arc, speed, others, WISH)
+        wanted = 8.0
+        if passing.hold is not None:
+            wanted = math.sqrt(max(0.0, 2.0 * 2.5 * (passing.hold - 3.0 - arc)))
+        speed = min(8.0, wanted, speed + 0.08)
+        waited += 0.05 * (speed < 0.5)
+        arc += speed * 0.05
+        if arc >= COUNT - 100:
+            break
+        seen[int(arc)] = np.interp(arc, passing.line.arc, passing.line.y)
+    return seen, waited, passing
+
+
+def test_a_parked_car_is_passed_and_the_lane_taken_again():
+    seen, waited, passing = drive(lambda time: [parked(100.0)], ONE_WAY)
+    assert waited == 0.0
+    assert np.all(seen[98:107] == pytest.approx(-3.5, abs=0.01))
+    assert np.all(seen[:60] == 0.0) and np.all(seen[150:] == 0.0)
+    assert passing.line is ROUTE
+
+
+def test_the_ego_waits_for_oncoming_cars_and_then_goes():
+    def scene(time):
+        cars = [oncoming(60.0 + 60.0 * k - 10.0 * time)._replace(number=10 + k) for k in range(5)]
+        return [parked(100.0), *cars]
+
+    seen, waited, _ = drive(scene, TWO_WAY)
+    assert waited > 5.0
+    assert -2.5 < seen[100:105].min() < -0.9
+    assert seen[295] == 0.0
+
+
+def test_cyclists_are_passed_while_they_ride_on():
+    seen, _, _ = drive(lambda time: [cyclist(60.0 + 3.0 * time), cyclist(69.0 + 3.0 * time, number=6)], TWO_WAY)
+    out = np.flatnonzero(seen < -0.5)
+    assert len(out) > 30
+    assert seen[250] == 0.0
+
+
+def test_a_row_of_obstacles_is_passed_in_one_go():
+    things = [parked(100.0, number=1), parked(125.0, number=2), parked(150.0, number=3)]
+    seen, _, _ = drive(lambda time: things, ONE_WAY)
+    assert np.all(seen[100:154] == pytest.approx(-3.5, abs=0.01))
+
+
+def test_without_a_way_past_the_line_stays():
+    passing = Passing(ROUTE, lambda arc: Cut(3.5, None, None))
+    assert passing.update(60.0, 8.0, [parked(100.0, 0.0)], WISH) is False
+    assert passing.line is ROUTE and passing.hold is None
+
+
+def test_others_are_placed_with_their_natures():
+    def actor(brake, **attributes):
+        return SimpleNamespace(attributes=attributes, get_control=lambda: carla.VehicleControl(hand_brake=brake))
+
+    rows = np.array([
+        (30.0, 1.0, 0.0, 0.0, 2.3, 0.9, 0.0, 0.0, 0.0),
+        (50.0, -3.5, 0.0, math.pi, 2.3, 0.9, -9.0, 0.0, 0.0),
+        (60.0, 1.0, 0.0, 0.0, 0.9, 0.3, 3.0, 0.0, 0.0),
+        (70.0, 1.0, 30.0, 0.0, 0.9, 0.3, 3.0, 0.0, 0.0),
+    ])  # fmt: skip
+    actors = {1: actor(True), 2: actor(False), 3: actor(False, base_type="bicycle"), 4: actor(False)}
+    traffic = Traffic(ROUTE, ROUTE.yaw_rad, 20.0, rows, ["vehicle"] * 4, [1, 2, 3, 4])
+    first, second, third = place_others(ROUTE, 20.0, traffic, actors)
+    assert first.nature is Nature.PARKED and first.first == pytest.approx(27.7) and first.left == pytest.approx(0.1)
+    assert second.nature is Nature.DRIVING and second.speed == pytest.approx(-9.0) and not second.same_way
+    assert third.nature is Nature.CYCLIST and third.same_way
+    assert len(TIMES) == 100
+
+
+def test_the_road_across_is_read_from_the_map():
+    def waypoint(y, yaw, kind=carla.LaneType.Driving, **sides):
+        pose = carla.Transform(carla.Location(50.0, y, 0.0), carla.Rotation(yaw=yaw))
+        left, right = sides.get("left"), sides.get("right")
+        return SimpleNamespace(
+            transform=pose, lane_width=3.5, lane_type=kind, get_left_lane=lambda: left, get_right_lane=lambda: right
+        )
+
+    walkway = waypoint(3.0, 0.0, carla.LaneType.Sidewalk)
+    own = waypoint(0.0, 0.0, left=waypoint(-3.5, 180.0), right=walkway)
+    town = SimpleNamespace(get_waypoint=lambda place: own)
+    cut = cut_at(town, ROUTE, 50.0)
+    assert cut.left == (pytest.approx(-3.5), 3.5, False) and cut.right is None
+    assert cut_at(SimpleNamespace(get_waypoint=lambda place: None), ROUTE, 50.0) is None
