@@ -48,8 +48,10 @@ class Merging:
             for row, distance in _on_lane(tributary, moving):
                 speed = math.hypot(row[6], row[7])
                 if _comes_first(distance, row[4], speed, tributary.merge_arc, outlook, interval):
-                    rear = tributary.merge_arc - distance - row[4]
-                    found.append(Leader(rear + _EASED * left, speed))
+                    gap = left - distance - row[4] + _EASED * left
+                    front = arc + EGO_HALF_LENGTH
+                    # One that comes from further behind is waited for at the merge, not braked for at once.
+                    found.append(Leader(front + gap, speed) if gap > 0.0 else Leader(tributary.merge_arc, 0.0))
         return found
 
 

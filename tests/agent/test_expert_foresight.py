@@ -56,7 +56,7 @@ def test_who_does_not_come_first_does_not_lead(row):
 
 def test_a_faster_one_close_behind_is_let_past():
     assert merging(on_ramp(50.0, 10.0)) == []
-    assert len(merging(on_ramp(60.0, 18.0))) == 1
+    assert merging(on_ramp(60.0, 18.0)) == [(RAMP.merge_arc, 0.0)]
 
 
 def test_a_standing_ego_waits_for_a_flow_and_goes_through_a_gap():
