@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from linkvla.launch.commands import convert, data, driving, merging, running, scoring, teaching
+from linkvla.launch.commands import bench, convert, data, driving, merging, running, scoring, simulator, teaching
 from linkvla.launch.failures import report, stop_on_sigterm
 
 app = typer.Typer(
@@ -42,7 +42,7 @@ def _root(
 for command in (
     driving.drive,
     driving.evaluate,
-    driving.sim,
+    simulator.sim,
     running.run,
     driving.doctor,
     teaching.collect,
@@ -55,6 +55,7 @@ for command in (
 ):
     app.command()(command)
 app.add_typer(data.data)
+app.add_typer(bench.bench)
 
 
 def main() -> None:

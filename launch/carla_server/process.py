@@ -45,6 +45,8 @@ class SimServer:
         towns: folders with further towns (``NAME.xodr``).
         town: town that the server starts with.
         seed: seed of everything random in the server.
+        recordings: folder in which clients may record; ``None``: a temporary one.
+        options: further options of ``linkvla sim``, such as ``--view``.
         log: where the server's output goes; ``None`` makes a file in the system's temporary folder. It is kept.
         start_timeout: seconds until the server must be ready.
 
@@ -61,6 +63,8 @@ class SimServer:
         town: str = "Maple",
         seed: int = 0,
         *,
+        recordings: Path | None = None,
+        options: Sequence[str] = (),
         log: Path | None = None,
         start_timeout: float = START_TIMEOUT,
     ) -> None:
@@ -77,7 +81,7 @@ class SimServer:
             self.town = town
             self.log = log if log is not None else _temporary_log(port)
             try:
-                self._start(towns, seed)
+                self._start(towns, seed, recordings, options)
                 self._wait_until_ready(start_timeout)
             except BaseException:
                 self.close()
@@ -113,11 +117,14 @@ class SimServer:
     def __exit__(self, *exc_info: object) -> None:
         self.close()
 
-    def _start(self, towns: Sequence[Path | str], seed: int) -> None:
+    def _start(self, towns: Sequence[Path | str], seed: int, recordings: Path | None, options: Sequence[str]) -> None:
         command = [sys.executable, "-u", "-m", "linkvla.launch.carla_server.guard", "linkvla.launch.sim"]
         command += ["--port", str(self.port), "--town", self.town, "--seed", str(seed)]
         for folder in towns:
             command += ["--towns", str(folder)]
+        if recordings is not None:
+            command += ["--recordings", str(recordings)]
+        command += options
         self.log.parent.mkdir(parents=True, exist_ok=True)
         self._output = self.log.open("wb")
         self._process = subprocess.Popen(

@@ -1,4 +1,4 @@
-"""``linkvla drive``, ``evaluate``, ``sim`` and ``doctor``."""
+"""``linkvla drive``, ``evaluate`` and ``doctor``."""
 
 from __future__ import annotations
 
@@ -65,30 +65,6 @@ def drive(
         )
     )
     raise typer.Exit(0 if record.score_route >= 100.0 else 1)
-
-
-def sim(
-    port: Annotated[int, typer.Option(metavar="N", help="RPC port; the next two are taken as well.")] = 2000,
-    town: Annotated[str, typer.Option(metavar="NAME", help="Town to start with.")] = "Maple",
-    towns: Towns = None,
-    host: Annotated[
-        str, typer.Option(metavar="ADDRESS", help="Address to listen on; only this machine reaches 127.0.0.1.")
-    ] = "127.0.0.1",
-    seed: Seed = 0,
-) -> None:
-    """Run the embedded CARLA 0.9.16 server until Ctrl-C.
-
-    Any program that uses the `carla` package can connect to it.
-
-    **Examples**
-
-    `linkvla sim`: listens on port 2000, where CARLA programs look
-
-    `linkvla sim --port 2100 --towns ~/towns --town Riverside`: a town of your own (`~/towns/Riverside.xodr`)
-    """
-    from linkvla.launch.sim.serve import SimSettings, serve
-
-    serve(SimSettings(port=port, towns=tuple(towns or ()), town=town, host=host, seed=seed))
 
 
 def evaluate(

@@ -1,51 +1,53 @@
-"""``python -m linkvla.launch.sim``: run the embedded CARLA server."""
+"""``python -m linkvla.launch.sim``: run the embedded CARLA server. The same as ``linkvla sim``, without that command's
+packages.
+"""
 
 from __future__ import annotations
 
 import argparse
-import logging
 import sys
-from pathlib import Path
 
 from linkvla.launch.sim.errors import SimError
-from linkvla.launch.sim.serve import DEFAULT_PORT, DEFAULT_TOWN, SimSettings, serve
+from linkvla.launch.sim.serve import serve
+from linkvla.launch.sim.settings import LOG_LEVELS, SimSettings, options
 
 BAD_INPUT = 2
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Parse the command line and serve; the exit code."""
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """The command line, as ``settings.options`` describes it."""
+    command = argparse.ArgumentParser(
         prog="python -m linkvla.launch.sim",
         description="A headless CPU server that speaks CARLA 0.9.16 to its Python client.",
     )
-    parser.add_argument(
-        "--host", default="127.0.0.1", help="address to listen on (default: %(default)s, this machine only)"
-    )
-    parser.add_argument(
-        "--port", type=int, default=DEFAULT_PORT, help="RPC port, 0 for any free one (default: %(default)s)"
-    )
-    parser.add_argument("--town", default=DEFAULT_TOWN, help="town loaded first (default: %(default)s)")
-    parser.add_argument(
-        "--towns",
-        type=Path,
-        action="append",
-        default=[],
-        metavar="DIR",
-        help="directory of further .xodr towns; repeatable",
-    )
-    parser.add_argument("--seed", type=int, default=0, help="seed of scenery and world (default: %(default)s)")
-    parser.add_argument(
-        "--recordings",
-        type=Path,
-        metavar="DIR",
-        help="the one folder in which clients may record and replay (default: a temporary one)",
-    )
-    options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.WARNING, format="linkvla sim: %(levelname)s: %(message)s")
+    for option in options():
+        default = f" Default: {option.default}." if option.default not in (None, (), False) else ""
+        text = option.help + default
+        if option.kind is bool:
+            command.add_argument(option.flag, action="store_true", help=text)
+        elif option.repeated:
+            command.add_argument(
+                option.flag, type=option.kind, action="append", default=[], metavar=option.metavar, help=text
+            )
+        else:
+            choices = LOG_LEVELS if option.name == "log_level" else None
+            command.add_argument(
+                option.flag,
+                type=option.kind,
+                default=option.default,
+                metavar=option.metavar,
+                choices=choices,
+                help=text,
+            )
+    return command
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Parse the command line and serve; the exit code."""
+    chosen = vars(parser().parse_args(arguments))
+    chosen["towns"] = tuple(chosen["towns"])
     try:
-        towns = tuple(options.towns)
-        serve(SimSettings(options.port, towns, options.town, options.host, options.seed, options.recordings))
+        serve(SimSettings(**chosen))
     except SimError as error:
         print(f"linkvla sim: {error}", file=sys.stderr)
         return BAD_INPUT

@@ -3,53 +3,52 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+import contextlib
+import logging
+import time
 from pathlib import Path
 
-from linkvla.launch.sim.errors import SimError
+from linkvla.launch.sim.log import open_log
+from linkvla.launch.sim.settings import SimSettings
+from linkvla.launch.sim.sockets import bind, bind_view
 
-DEFAULT_PORT = 2000
-DEFAULT_TOWN = "Maple"
-
-
-@dataclass(frozen=True)
-class SimSettings:
-    """How to run the server. Raises SimError for values that cannot work."""
-
-    port: int = DEFAULT_PORT  # 0: any free port
-    towns: tuple[Path, ...] = ()  # directories of further .xodr towns, searched before the shipped ones
-    town: str = DEFAULT_TOWN
-    host: str = "127.0.0.1"
-    seed: int = 0  # of scenery and world
-    recordings: Path | None = None  # the one folder in which clients may record and replay; None: a temporary one
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.port <= 65534:
-            raise SimError(f"port {self.port}: use 1 to 65534, or 0 for any free port")
-        for directory in self.towns:
-            if not Path(directory).is_dir():
-                raise SimError(f"towns directory {directory} does not exist: name a directory with .xodr files")
-        if self.recordings is not None and not Path(self.recordings).is_dir():
-            raise SimError(f"recordings directory {self.recordings} does not exist: make it, or name another")
+logger = logging.getLogger(__name__)
 
 
 def serve(settings: SimSettings) -> None:
-    """Run the server until SIGINT or SIGTERM; prints one line when it is ready.
+    """Run the server until SIGINT or SIGTERM.
+
+    Two lines go to standard output, one when clients can connect and one at the end; the log goes to standard error.
 
     Raises:
         TownError: unknown or unreadable town.
-        SimError: the port is in use.
+        SimError: a port is in use.
     """
-    # numba and the carla wheel are imported only when a server really starts
-    from linkvla.launch.sim.server import SimServer, bind
-    from linkvla.launch.sim.world.town_loader import load_town
+    open_log(settings.log_level)
+    with contextlib.suppress(KeyboardInterrupt):  # before the loop has its own handler
+        _serve(settings)
+    print("linkvla sim: stopped", flush=True)
 
-    bind(settings.host, settings.port).close()  # a taken port is reported before the town is read
+
+def _serve(settings: SimSettings) -> None:
+    from linkvla.launch.sim.world.town_loader import load_town, town_file  # late, for it brings numpy
+
+    started = time.monotonic()
+    bind(settings.host, settings.port).close()  # what cannot work is said at once
+    if settings.view:
+        bind_view(settings.view_port, settings.port).close()
     directories = tuple(Path(directory) for directory in settings.towns)
+    town_file(settings.town, directories)
+    logger.info("starting with town %s (the first start on a machine compiles for a minute)", settings.town)
+    from linkvla.launch.sim.server import SimServer  # later still, for it brings numba and the carla wheel
+
     town = load_town(settings.town, directories)
-    server = SimServer(settings.host, settings.port, town, directories, settings.seed, settings.recordings)
+    server = SimServer(settings, town)
 
     def announce() -> None:
+        logger.info("ready after %.1f s", time.monotonic() - started)
+        if server.view_address is not None:
+            print(f"linkvla sim: live view at {server.view_address}", flush=True)
         print(f"linkvla sim: listening on {server.host}:{server.port}, town {town.name}", flush=True)
 
     asyncio.run(server.run(announce))

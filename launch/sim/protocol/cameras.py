@@ -7,6 +7,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 
 from linkvla.launch.sim.protocol.image_outputs import ImageOutput, Picture
+from linkvla.launch.sim.protocol.stages import RENDER, STREAM, stage
 from linkvla.launch.sim.protocol.streams import StreamHub
 from linkvla.launch.sim.protocol.workers import FrameWorker
 from linkvla.launch.sim.render.camera import Camera, CameraRenderer
@@ -42,10 +43,14 @@ def camera_worker(camera: Camera, scene: Future[TownScene], hub: StreamHub, name
         renderer = CameraRenderer(scene.result())
 
         def draw(job: CameraJob) -> None:
-            drawing = renderer.draw(job.snapshot, camera, job.pose_in_world)
-            picture = Picture(renderer, drawing, job.debug)
+            with stage(RENDER):
+                drawing = renderer.draw(job.snapshot, camera, job.pose_in_world)
+                picture = Picture(renderer, drawing, job.debug)
             for stream_id, output in job.outputs:
-                hub.send_blocking(stream_id, output(picture, job.frame, job.elapsed))
+                with stage(RENDER):
+                    message = output(picture, job.frame, job.elapsed)
+                with stage(STREAM):
+                    hub.send_blocking(stream_id, message)
 
         return draw
 

@@ -71,11 +71,14 @@ class RpcConnection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._waiting: asyncio.Task | None = None
         self._choked = False  # the client does not read its replies
+        self._address = ""
+        self._introduced = False  # it has sent something: it is no mere look whether the port is open
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Called by asyncio."""
         self._transport = transport
-        self._session.host = transport.get_extra_info("peername")[0]
+        self._session.host, port = transport.get_extra_info("peername")[:2]
+        self._address = f"{self._session.host}:{port}"
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._simulation.sessions.add(self._session)
 
@@ -84,9 +87,14 @@ class RpcConnection(asyncio.Protocol):
         if self._waiting is not None:
             self._waiting.cancel()
         self._simulation.close_session(self._session)
+        if self._introduced:
+            logger.info("client %s left (%d connected)", self._address, len(self._simulation.sessions))
 
     def data_received(self, data: bytes) -> None:
         """Called by asyncio."""
+        if not self._introduced:
+            self._introduced = True
+            logger.info("client %s connected (%d connected)", self._address, len(self._simulation.sessions))
         try:
             self._reader.feed(data)
         except msgpack.BufferFull:
@@ -174,6 +182,7 @@ def explain(method: Method, error: Exception) -> Any:
     """Turn a handler's exception into an error envelope, and log what is a bug of ours."""
     if isinstance(error, MethodError):
         text = str(error)
+        logger.warning("%s refused: %s", method.name, text)
     else:
         logger.error("%s failed", method.name, exc_info=error)
         text = f"{method.name} failed on the linkvla server: {type(error).__name__}: {error}"

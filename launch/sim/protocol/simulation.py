@@ -22,6 +22,7 @@ from linkvla.launch.sim.protocol.replayer import Replayer
 from linkvla.launch.sim.protocol.rpc import Session
 from linkvla.launch.sim.protocol.sensor_station import SensorStation
 from linkvla.launch.sim.protocol.settings import EpisodeSettings
+from linkvla.launch.sim.protocol.stages import PHYSICS, SENSORS, STREAM, stage
 from linkvla.launch.sim.protocol.streams import StreamHub
 from linkvla.launch.sim.protocol.street_lamps import StreetLamps
 from linkvla.launch.sim.protocol.traffic_managers import TrafficManagers
@@ -116,26 +117,29 @@ class Simulation:
 
     def _step(self, step: float) -> None:
         world, settings = self.world, self.settings
-        self.pilots.drive(world, step)
-        self.replayer.advance(world, step)
-        events: StepEvents = world.step(step)
-        self._expel()
-        self.recorder.write(world, events)
+        with stage(PHYSICS):
+            self.pilots.drive(world, step)
+            self.replayer.advance(world, step)
+            events: StepEvents = world.step(step)
+            self._expel()
+            self.recorder.write(world, events)
         self._delta = step
-        message = self._world_message()
-        self._flags = 0
         may_drop = not settings.synchronous_mode
-        self.hub.greet(self.world_stream, message)
-        self.hub.send(self.world_stream, message, may_drop=may_drop)
+        with stage(STREAM):
+            message = self._world_message()
+            self._flags = 0
+            self.hub.greet(self.world_stream, message)
+            self.hub.send(self.world_stream, message, may_drop=may_drop)
         self.debug.expire(world.elapsed)
-        self.sensors.publish(
-            events,
-            may_drop=may_drop,
-            rendering=not settings.no_rendering_mode,
-            environment=self.environment,
-            lamps=self.lamps,
-            debug=self.debug,
-        )
+        with stage(SENSORS):
+            self.sensors.publish(
+                events,
+                may_drop=may_drop,
+                rendering=not settings.no_rendering_mode,
+                environment=self.environment,
+                lamps=self.lamps,
+                debug=self.debug,
+            )
 
     def _expel(self) -> None:
         """Destroy what was thrown out of the world: its numbers could not be sent, and would stop everybody's clock."""
@@ -209,6 +213,7 @@ class Simulation:
             name: ``Town01``, ``/Game/Carla/Maps/Town01`` or ``Town01_Opt``; empty: the present town again.
             reset_settings: go back to default settings.
         """
+        started = time.monotonic()
         town = await asyncio.get_running_loop().run_in_executor(None, self._find_town, name)
         scene = self.scene if town is self.world.town else self._builder.submit(_build_scene, town, self._seed)
         await asyncio.wrap_future(scene)  # a loaded town can be drawn at once
@@ -221,6 +226,7 @@ class Simulation:
                 self.settings = EpisodeSettings()
             self._enter(fresh, scene)
             self.hub.greet(self.world_stream, self._world_message())
+        logger.info("town %s loaded in %.1f s", town.name, time.monotonic() - started)
 
     def _find_town(self, name: str) -> Town:
         wanted = name.rsplit("/", 1)[-1]

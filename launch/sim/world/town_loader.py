@@ -30,20 +30,30 @@ def available_towns(directories: Sequence[Path] = ()) -> list[str]:
 
 
 def load_town(name: str, directories: Sequence[Path] = ()) -> Town:
-    """Load a town by name; directories are searched in order, the shipped one last.
+    """Load a town by name; arguments as those of ``town_file``.
+
+    Raises:
+        TownError: no such town, or its file is damaged.
+    """
+    file = town_file(name, directories)
+    return _read(file.stem, file)
+
+
+def town_file(name: str, directories: Sequence[Path] = ()) -> Path:
+    """The road file of a town; directories are searched in order, the shipped one last.
 
     Args:
         name: ``Maple``, or CARLA's long form ``/Game/Carla/Maps/Maple`` (the last part counts).
         directories: folders that hold ``<Name>.xodr`` files.
 
     Raises:
-        TownError: no such town (the message lists those there are), or its file is damaged.
+        TownError: no such town; the message lists those there are.
     """
     short = name.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
     for folder in [*map(Path, directories), SHIPPED]:
         file = folder / f"{short}.xodr"
         if file.is_file():
-            return _read(short, file)
+            return file
     known = available_towns(directories)
     near = difflib.get_close_matches(short, known, n=3)
     hint = f"; did you mean {' or '.join(near)}?" if near else "."
