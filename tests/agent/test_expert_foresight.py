@@ -7,10 +7,14 @@ import carla
 import numpy as np
 import pytest
 
+from linkvla.agent.autonomous_agent import AutonomousAgent
 from linkvla.agent.expert.cutting_in import cutting_in
+from linkvla.agent.expert.expert_agent import ExpertAgent
 from linkvla.agent.expert.merging import Merging
 from linkvla.agent.expert.planner import ExpertPlanner, ExpertSettings, Leader
+from linkvla.agent.expert.road_users import Traffic
 from linkvla.agent.expert.tributaries import Tributary, find_tributaries
+from linkvla.agent.expert.watchful import WatchfulDriver
 from linkvla.agent.navigation.dense_route import DenseRoute
 
 ZEROS = np.zeros(200)
@@ -123,3 +127,33 @@ def test_lanes_that_run_into_the_route_are_found_once():
     (found,) = find_tributaries(SimpleNamespace(get_waypoint=lambda place: Waypoint(place.x)), ROUTE)
     assert 90.0 < found.merge_arc < 100.0
     assert found.distance[0] == 0.0 and found.distance[-1] > 60.0 and np.all(np.diff(found.x) < 0.0)
+
+
+class Watchful(WatchfulDriver, AutonomousAgent):
+    """The evaluators' expert on our own base."""
+
+
+def watchful(arc: float) -> Watchful:
+    """Under way on the straight route, with a ramp beside it."""
+    agent = Watchful("localhost", 2000)
+    agent.setup("")
+    agent.arc, agent._planner, agent._merging = arc, ExpertPlanner(ROUTE, agent.expert_settings), Merging([RAMP])
+    return agent
+
+
+def test_the_watchful_expert_foresees_all_three():
+    ramp, pushes, walks = (
+        on_ramp(25.0, 10.0),
+        beside(80.0, 3.5, 6.0, -1.0)[0],
+        [110.0, -6.0, 0, 1.57, 0.2, 0.2, 0, 1.7, 0],
+    )
+    rows = np.array([ramp, pushes, walks], float)
+    traffic = Traffic(ROUTE, ROUTE.yaw_rad, 60.0, rows, ["vehicle", "vehicle", "walker"], ahead=Watchful.sight)
+    found = sorted(watchful(60.0)._foresee(traffic, 12.0))
+    assert [leader.speed for leader in found] == pytest.approx([6.0, 10.0, 0.0])
+    assert ExpertAgent("localhost", 2000)._foresee(traffic, 12.0) == []
+
+
+def test_only_the_evaluators_expert_drives_faster_than_in_town():
+    assert ExpertAgent.expert_settings == ExpertSettings()
+    assert Watchful.expert_settings.cruise_speed > 2 * ExpertSettings().cruise_speed
