@@ -29,10 +29,8 @@ class Photographer:
         Raises:
             RuntimeError: an actor found no room, or the server went away.
         """
-        world = self._client.load_world(scene.town)
-        settings = world.get_settings()
-        settings.synchronous_mode, settings.fixed_delta_seconds = True, STEP
-        world.apply_settings(settings)
+        self._hold(True)
+        world = self._client.load_world(scene.town, reset_settings=False)  # its clock stands at 0 until we tick
         world.set_weather(carla.WeatherParameters(**(_CLEAR_DAY | dict(scene.weather))))
         start = world.get_map().get_spawn_points()[scene.start]
         for placed in scene.actors:
@@ -46,9 +44,15 @@ class Photographer:
         while image.frame < frame:
             image = pictures.get(timeout=TIMEOUT)
         camera.stop()
-        settings.synchronous_mode, settings.fixed_delta_seconds = False, None
-        world.apply_settings(settings)
+        self._hold(False)
         return np.frombuffer(image.raw_data, np.uint8).reshape(HEIGHT, WIDTH, 4)[:, :, :3].copy()
+
+    def _hold(self, still: bool) -> None:
+        """Whether the world goes on only when we tick."""
+        world = self._client.get_world()
+        settings = world.get_settings()
+        settings.synchronous_mode, settings.fixed_delta_seconds = still, STEP
+        world.apply_settings(settings)
 
     def _place(self, world: carla.World, start: carla.Transform, placed: Placed) -> None:
         blueprint = world.get_blueprint_library().find(placed.blueprint)
