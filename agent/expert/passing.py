@@ -21,7 +21,8 @@ from linkvla.agent.expert.detour import (
 from linkvla.agent.expert.gaps import TIMES, ego_trip, is_free, reached
 from linkvla.agent.expert.obstacles import Obstacle, next_obstacle
 from linkvla.agent.expert.planner import EGO_HALF_LENGTH
-from linkvla.agent.expert.surroundings import Other
+from linkvla.agent.expert.surroundings import Nature, Other
+from linkvla.agent.expert.yielding import emergency_behind, is_past, staying_aside, ways_aside
 from linkvla.agent.navigation.dense_route import DenseRoute
 
 _TICK = 0.05  # s
@@ -43,6 +44,7 @@ class Passing:
         self._detour: Detour | None = None
         self._locked = False
         self._members: frozenset[int] = frozenset()
+        self._yields_to: int | None = None  # actor id of an emergency vehicle
         self._waited = 0.0  # s
 
     def update(self, arc: float, speed: float, others: Sequence[Other], wish: np.ndarray) -> bool:
@@ -63,9 +65,12 @@ class Passing:
         trip = self._trip(arc, speed, wish)
         if self._locked:
             self.hold = None
-            self._follow_up(trip, others)
+            if self._yields_to is None:
+                self._follow_up(trip, others)
+            else:
+                self._stay_aside(arc, speed, others)
         else:
-            self._detour = self._choose(arc, trip, others)
+            self._detour = self._choose(arc, trip, others) or self._move_aside(arc, speed, trip, others)
             self._locked = self._detour is not None and arc >= self._detour.start
         self._waited = self._waited + _TICK if self.hold is not None and speed < _WAITING else 0.0
         if self._detour == before:
@@ -85,25 +90,33 @@ class Passing:
             return None
         cut = self._cut_at(obstacle.first)
         ways = [] if cut is None else ways_past(obstacle, cut)
+        insistence = min(_INSISTING, _POLITE + _PER_SECOND * self._waited)
+        foreign = _foreign(others, obstacle.members, cut)
         for way in ways:
             detour = _shaped(obstacle, way, arc, trip)
-            if detour is not None and (way.lane is Lane.OWN or self._is_free(detour, trip, others, obstacle, cut)):
-                self._members = obstacle.members
+            if detour is not None and (way.lane is Lane.OWN or _is_free(detour, trip, foreign, insistence)):
+                self._members, self._yields_to = obstacle.members, None
                 return detour
         if ways and obstacle.speed == 0.0:
             self.hold = beside_from(obstacle.first) - shortest_ramp(ways[0].shift) + EGO_HALF_LENGTH
         return None
 
-    def _is_free(self, detour: Detour, trip: np.ndarray, others: Sequence[Other], obstacle: Obstacle, cut: Cut) -> bool:
-        own = _OWN_LANE * 0.5 * cut.own_width
-        relevant = [
-            other
-            for other in others
-            if other.number not in obstacle.members and not (other.same_way and abs(other.middle) < own)
-        ]
-        sides = detour.sides[0] - _SIDE_ROOM, detour.sides[1] + _SIDE_ROOM
-        insistence = min(_INSISTING, _POLITE + _PER_SECOND * self._waited)
-        return is_free(trip, detour.taken, sides, relevant, insistence)
+    def _move_aside(self, arc: float, speed: float, trip: np.ndarray, others: Sequence[Other]) -> Detour | None:
+        """Another lane of the same direction where an emergency vehicle wants to pass; None while none is free."""
+        cut = self._cut_at(arc) if any(other.nature is Nature.EMERGENCY for other in others) else None
+        vehicle = None if cut is None else emergency_behind(others, arc, speed, cut.own_width)
+        if vehicle is None:
+            return None
+        for detour in ways_aside(cut, arc, speed):
+            if _is_free(detour, trip, _foreign(others, frozenset(), cut), _INSISTING):
+                self._yields_to = vehicle.number
+                return detour
+        return None
+
+    def _stay_aside(self, arc: float, speed: float, others: Sequence[Other]) -> None:
+        vehicle = next((other for other in others if other.number == self._yields_to), None)
+        if arc < self._detour.last and not is_past(vehicle, arc):
+            self._detour = staying_aside(self._detour, arc, speed)
 
     def _follow_up(self, trip: np.ndarray, others: Sequence[Other]) -> None:
         """Stay out for as long as those who are being passed need, and for what comes right after them."""
@@ -120,6 +133,19 @@ class Passing:
         last = reached(trip, beside_until(beside.last), beside.speed)
         if last is not None:
             self._detour = replace(detour, last=last, end=last + detour.end - detour.last)
+
+
+def _foreign(others: Sequence[Other], members: frozenset[int], cut: Cut | None) -> list[Other]:
+    """Those who are neither to be passed nor in the ego's own lane."""
+    own = 0.0 if cut is None else _OWN_LANE * 0.5 * cut.own_width
+    return [
+        other for other in others if other.number not in members and not (other.same_way and abs(other.middle) < own)
+    ]
+
+
+def _is_free(detour: Detour, trip: np.ndarray, foreign: Sequence[Other], insistence: float) -> bool:
+    sides = detour.sides[0] - _SIDE_ROOM, detour.sides[1] + _SIDE_ROOM
+    return is_free(trip, detour.taken, sides, foreign, insistence)
 
 
 def _shaped(obstacle: Obstacle, way: WayPast, arc: float, trip: np.ndarray) -> Detour | None:

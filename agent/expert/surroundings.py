@@ -16,6 +16,7 @@ from linkvla.agent.navigation.dense_route import DenseRoute
 _BEHIND, _AHEAD = 90.0, 140.0  # m of route on which others are placed
 _LEVEL = 6.0  # m of height between those on one road
 _STANDING = 0.2  # m/s
+_FLASHING = carla.VehicleLightState.Special1
 
 
 class Nature(Enum):
@@ -24,7 +25,7 @@ class Nature(Enum):
     PROP = "prop"
     PARKED = "parked"  # stands with its hand brake on: waiting for it is waiting for ever
     CYCLIST = "cyclist"
-    EMERGENCY = "emergency"
+    EMERGENCY = "emergency"  # with its lights on
     WALKER = "walker"
     DRIVING = "driving"
 
@@ -90,4 +91,6 @@ def _nature(actor: carla.Actor, kind: str, speed: float) -> Nature:
     attributes = actor.attributes
     if attributes.get("base_type") == "bicycle":
         return Nature.CYCLIST
-    return Nature.EMERGENCY if attributes.get("special_type") == "emergency" else Nature.DRIVING
+    if attributes.get("special_type") == "emergency" and actor.get_light_state() & _FLASHING:
+        return Nature.EMERGENCY
+    return Nature.DRIVING

@@ -239,3 +239,28 @@ def test_the_road_across_is_read_from_the_map():
     cut = cut_at(town, ROUTE, 50.0)
     assert cut.left == (pytest.approx(-3.5), 3.5, False) and cut.right is None
     assert cut_at(SimpleNamespace(get_waypoint=lambda place: None), ROUTE, 50.0) is None
+
+
+def siren(first, speed=15.0, middle=0.0):
+    return other(first, middle, nature=Nature.EMERGENCY, speed=speed, number=9)
+
+
+def test_an_emergency_vehicle_is_let_past():
+    def scene(time):
+        return [siren(-60.0 + 15.0 * time)]
+
+    seen, waited, passing = drive(scene, ONE_WAY)
+    assert seen.min() == pytest.approx(-3.5, abs=0.01)
+    assert waited == 0.0 and seen[290] == 0.0 and passing.line is ROUTE
+
+
+@pytest.mark.parametrize("vehicle", [siren(-60.0, speed=5.0), siren(-60.0, middle=-3.5), siren(30.0)])
+def test_other_emergency_vehicles_are_left_alone(vehicle):
+    passing = Passing(ROUTE, lambda arc: ONE_WAY)
+    assert not passing.update(0.0, 8.0, [vehicle], WISH)
+
+
+def test_there_is_no_moving_aside_into_oncoming_traffic_or_cars_beside():
+    assert not Passing(ROUTE, lambda arc: TWO_WAY).update(0.0, 8.0, [siren(-40.0)], WISH)
+    beside = other(1.0, -3.5, speed=8.0, number=2)
+    assert not Passing(ROUTE, lambda arc: ONE_WAY).update(0.0, 8.0, [siren(-40.0), beside], WISH)
