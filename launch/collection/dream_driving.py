@@ -12,8 +12,7 @@ import numba
 import numpy as np
 
 from linkvla.launch.sim.physics.collision import BOX_SIZE, contact
-from linkvla.launch.sim.physics.specs import MKZ
-from linkvla.launch.sim.physics.vehicle import (
+from linkvla.launch.sim.physics.columns import (
     BRAKE,
     CONTROL_SIZE,
     GAIN,
@@ -25,9 +24,9 @@ from linkvla.launch.sim.physics.vehicle import (
     YAW,
     X,
     Y,
-    parameters_of,
-    step_batch,
 )
+from linkvla.launch.sim.physics.specs import MKZ
+from linkvla.launch.sim.physics.vehicle import parameters_of, step_batch
 from linkvla.model.interface.types import SPEED_WAYPOINT_INTERVAL, SPEED_WAYPOINTS
 
 POINTS = 64  # of a path, 1 m apart: as far as anybody gets in 2.5 s and looks ahead

@@ -9,15 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from linkvla.launch.sim.physics.specs import MKZ, VEHICLES, prop_spec, vehicle_spec
-from linkvla.launch.sim.physics.vehicle import (
-    CONTROL_SIZE,
-    STATE_SIZE,
-    next_wheel,
-    parameters_of,
-    step_batch,
-    step_kinematic,
-)
+from linkvla.launch.sim.physics.columns import CONTROL_SIZE, LATERAL, SLIP, SPEED, STATE_SIZE, YAW
+from linkvla.launch.sim.physics.specs import MKZ, VEHICLES, prop_mass, prop_spec, vehicle_spec
+from linkvla.launch.sim.physics.vehicle import next_wheel, parameters_of, step_batch, step_kinematic
 
 TICK = 0.05
 speeds = st.floats(0.0, 20.0)
@@ -55,8 +49,9 @@ def test_slow_turns_have_the_bicycle_radius(steer, radius):
 
 
 def test_fast_turns_keep_within_the_grip():
-    _, _, yaw, _ = step_kinematic(0.0, 0.0, 0.0, 20.0, 0.5, 1.0, 0.0, TICK)
-    assert 10.0 < yaw / TICK * 20.0 < 14.5
+    state = step_one(20.0, throttle=0.8, steer=0.25)
+    course = state[YAW] + math.atan2(state[SPEED] * math.sin(state[SLIP]) + state[LATERAL], state[SPEED])
+    assert 9.0 < course * 20.0 < 14.5  # m/s^2, over one second
 
 
 @given(speed=speeds, throttle=pedals, steer=steers, brake=pedals)
@@ -158,3 +153,5 @@ def test_specs_are_plausible():
         assert spec.wheels in (2, 4)
     assert prop_spec("static.prop.trafficcone01")[0] == "cone"
     assert prop_spec("static.prop.something")[0] == "box"
+    assert prop_mass("static.prop.trafficcone01") < prop_mass("static.prop.glasscontainer") < math.inf
+    assert prop_mass("static.prop.busstop") == prop_mass("static.prop.something") == math.inf

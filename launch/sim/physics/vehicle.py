@@ -1,9 +1,8 @@
-"""How vehicles move: longitudinal from published next-speed polynomials, lateral from a bicycle whose grip saturates.
+"""How vehicles move: a kinematic bicycle at town speeds, a single track with saturating tyres above and in slides.
 
-Longitudinal (World on Rails / SimLingo's ego model): the polynomials give the speed after 50 ms; recast as an
-acceleration they are constant over that time, so a tick of 50 ms reproduces them exactly. Lateral: SimLingo's kinematic
-bicycle, integrated in substeps of 5 ms; above the grip limit the curvature saturates smoothly, and wheels turn at a
-limited rate. All kernels are compiled, deterministic and free of fast-math.
+The bicycle is SimLingo's effective one, integrated in substeps of 5 ms: beyond the grip limit its curvature saturates
+smoothly, and wheels turn at a limited rate. ``tyres`` takes over, blended, where rolling no longer explains the motion.
+All kernels are compiled, deterministic and free of fast-math.
 """
 
 from __future__ import annotations
@@ -13,107 +12,84 @@ import math
 import numpy as np
 from numba import njit
 
-from linkvla.launch.sim.physics.specs import MKZ, VehicleSpec
+from linkvla.launch.sim.physics.columns import (
+    CONTROL_SIZE,
+    FRONT,
+    GAIN,
+    LATERAL,
+    PARAMETER_SIZE,
+    REAR,
+    SLIP,
+    SPEED,
+    SPIN,
+    STATE_SIZE,
+    STEER,
+    WHEEL,
+    YAW,
+    YAW_RATE,
+    X,
+    Y,
+)
+from linkvla.launch.sim.physics.drivetrain import BLOCK, GRIP, longitudinal
+from linkvla.launch.sim.physics.specs import AIR_DENSITY, DRAG_COEFFICIENT, MKZ, VehicleSpec
+from linkvla.launch.sim.physics.tyres import slide, tyre_share
 
 SUBSTEP = 0.005  # s
-BLOCK = 0.05  # s, the time step of the polynomials
 WHEEL_RATE = 2.5  # rad/s of effective wheel angle
-GRIP = 14.0  # m/s^2 of lateral acceleration; CARLA's tyres are as sticky (friction 3.5), and its traffic relies on it
-SLIDE_FRICTION = 6.0  # m/s^2 against sideways motion after an impact
+SLIDE_FRICTION = 6.0  # m/s^2 against what little sideways motion the bicycle is left with
 SPIN_FRICTION = 3.0  # rad/s^2
-COAST_THROTTLE = 0.3  # below it the throttle polynomial does not hold
-HAND_BRAKE = 6.0  # m/s^2
-GRAVITY = 9.81
-
-# Columns of a state row.
-X, Y, YAW, SPEED, WHEEL, LATERAL, SPIN, YAW_RATE, SLIP = range(9)
-STATE_SIZE = 9
-# Columns of a control row.
-THROTTLE, STEER, BRAKE, HAND, REVERSE, SLOPE = range(6)
-CONTROL_SIZE = 6
-# Columns of a parameter row.
-FRONT, REAR, GAIN, DRIVE, TOP = range(5)
-PARAMETER_SIZE = 5
+_ROUNDS = 3  # until speed and slip angle agree
 
 
 @njit(cache=True)
-def _throttle_next(kmh, throttle):  # pragma: no cover - compiled
-    t2, v2 = throttle * throttle, kmh * kmh
-    return (
-        9.63873001e-01 * kmh
-        + 4.37535692e-04 * v2
-        - 3.80192912e-01 * throttle
-        + 1.74950069 * t2
-        + 9.16787414e-02 * kmh * throttle
-        - 7.05461530e-02 * kmh * t2
-        - 1.05996152e-03 * v2 * throttle
-        + 6.71079346e-04 * v2 * t2
-    )
+def _roll(wheel, speed, parameter):  # pragma: no cover - compiled
+    """(slip angle, curvature) of the bicycle at the origin."""
+    front, rear = parameter[FRONT], parameter[REAR]
+    slip = math.atan(rear / (front + rear) * math.tan(wheel))
+    curvature = math.sin(slip) / rear
+    demand = speed * speed * abs(curvature) / GRIP
+    if demand > 0.1:
+        grip = (1.0 + demand**4) ** -0.25
+        curvature *= grip
+        slip *= grip
+    return slip, curvature
 
 
 @njit(cache=True)
-def _brake_next(kmh):  # pragma: no cover - compiled
-    v = min(kmh, 120.0)  # the fit ends there
-    total = -4.91381935e-12
-    total = total * v + 2.44419284e-09
-    total = total * v - 4.90357228e-07
-    total = total * v + 5.06587474e-05
-    total = total * v - 2.83832427e-03
-    total = total * v + 8.20967431e-02
-    total = total * v + 9.31711370e-03
-    return total * v + (kmh - v)
+def _towards_zero(value, step):  # pragma: no cover - compiled
+    return value - math.copysign(min(abs(value), step), value)
 
 
 @njit(cache=True)
-def _drive_acceleration(speed, throttle, drive, top):  # pragma: no cover - compiled
-    """m/s^2 at ``speed`` >= 0 for a throttle in 0..1, brake released."""
-    kmh = min(speed * 3.6, 160.0)
-    coast = -0.1 * speed - (0.05 if speed > 0.0 else 0.0)
-    if throttle < COAST_THROTTLE:
-        share = throttle / COAST_THROTTLE
-        full = (max(_throttle_next(kmh, COAST_THROTTLE), 0.0) - kmh) / 3.6 / BLOCK
-        push = coast * (1.0 - share) + full * share
-    else:
-        push = (max(_throttle_next(kmh, throttle), 0.0) - kmh) / 3.6 / BLOCK
-    if push > 0.0:
-        push *= drive * min(max((top - speed) / 2.0, 0.0), 1.0)
-    return push
-
-
-@njit(cache=True)
-def _brake_acceleration(speed):  # pragma: no cover - compiled
-    kmh = speed * 3.6
-    return (max(min(_brake_next(kmh), kmh), 0.0) - kmh) / 3.6 / BLOCK
-
-
-@njit(cache=True)
-def _longitudinal(speed, control, parameter):  # pragma: no cover - compiled
-    """Acceleration along the vehicle's x axis and the highest deceleration that friction may reach (m/s^2)."""
-    backwards = control[REVERSE] > 0.5
-    along = -speed if backwards else speed  # speed in the direction of the engaged gear
-    size = abs(speed)
-    brake = min(max(control[BRAKE], 0.0), 1.0)
-    throttle = min(max(control[THROTTLE], 0.0), 1.0)
-    if control[HAND] > 0.5:
-        throttle = 0.0
-    top = min(parameter[TOP], 8.0) if backwards else parameter[TOP]
-    push, friction = 0.0, 0.0
-    if along >= 0.0:
-        drive = _drive_acceleration(size, throttle, parameter[DRIVE], top)
-        if drive > 0.0:
-            push = drive
-        else:
-            friction = -drive
-    else:  # rolling against the gear: the drive train first brings it to rest
-        friction = 1.5 + 3.0 * throttle
-    if brake > 0.0:
-        push *= 1.0 - brake
-        friction = friction * (1.0 - brake) + brake * max(-_brake_acceleration(size), 3.0)
-    if control[HAND] > 0.5:
-        friction += HAND_BRAKE
-    if throttle <= 0.0 and size < 0.3:
-        friction += 0.6  # a car in gear does not creep on a gentle slope
-    return (-push if backwards else push) - GRAVITY * control[SLOPE], friction
+def _slide(state, control, parameter, before, drive, friction, moved, share, h):  # pragma: no cover - compiled
+    """One substep in which tyres have a share; ``before`` is the wheel angle at its start, ``moved`` the speed that the
+    bicycle alone would have at its end.
+    """
+    speed, wheel = state[SPEED], state[WHEEL]
+    slip, curvature = _roll(before, speed, parameter)
+    forward, sideways = speed * math.cos(slip), speed * math.sin(slip) + state[LATERAL]
+    rate = speed * curvature + state[SPIN]
+    rolls = math.atan(parameter[REAR] / (parameter[FRONT] + parameter[REAR]) * math.tan(wheel))
+    angle = math.atan(2.0 * math.tan(rolls))  # of wheels as far before the origin as the others are behind it
+    along, across, turning = slide(forward, sideways, rate, drive, friction, angle, control, parameter, h)
+    slip, curvature = _roll(wheel, speed, parameter)
+    rest = 1.0 - share
+    along = share * along + rest * moved * math.cos(slip)
+    across = share * across + rest * (moved * math.sin(slip) + _towards_zero(state[LATERAL], SLIDE_FRICTION * h))
+    turning = share * turning + rest * (moved * curvature + _towards_zero(state[SPIN], SPIN_FRICTION * h))
+    most, size = math.hypot(forward, sideways) + abs(drive) * h, math.hypot(along, across)
+    if size > most:  # fading from one model to the other must not make a vehicle faster
+        along, across = along * most / size, across * most / size
+    state[YAW] += turning * h
+    cos, sin = math.cos(state[YAW]), math.sin(state[YAW])
+    state[X] += (along * cos - across * sin) * h
+    state[Y] += (along * sin + across * cos) * h
+    for _ in range(_ROUNDS):
+        speed = along / math.cos(slip)
+        slip, curvature = _roll(wheel, speed, parameter)
+    state[SPEED], state[LATERAL] = speed, across - speed * math.sin(slip)
+    state[SPIN] = turning - speed * curvature
+    return turning, slip
 
 
 @njit(cache=True)
@@ -121,32 +97,28 @@ def _advance(state, control, parameter, dt):  # pragma: no cover - compiled
     """One vehicle, ``dt`` of at most one block; acceleration is held over it."""
     steps = max(1, math.ceil(dt / SUBSTEP - 1e-9))
     h = dt / steps
-    drive, friction = _longitudinal(state[SPEED], control, parameter)
+    drive, friction = longitudinal(state[SPEED], control, parameter)
     target = min(max(control[STEER], -1.0), 1.0) * parameter[GAIN]
-    front, rear = parameter[FRONT], parameter[REAR]
-    ratio = rear / (front + rear)
     rate, slip = 0.0, 0.0
     for _ in range(steps):
-        speed = state[SPEED]
+        speed, before = state[SPEED], state[WHEEL]
         wanted = speed + drive * h
         stopped = wanted * (wanted - math.copysign(friction * h, wanted)) <= 0.0
         moved = 0.0 if stopped else wanted - math.copysign(friction * h, wanted)
-        state[WHEEL] += min(max(target - state[WHEEL], -WHEEL_RATE * h), WHEEL_RATE * h)
-        slip = math.atan(ratio * math.tan(state[WHEEL]))
-        curvature = math.sin(slip) / rear
-        demand = speed * speed * abs(curvature) / GRIP
-        if demand > 0.1:
-            grip = (1.0 + demand**4) ** -0.25
-            curvature *= grip
-            slip *= grip
+        state[WHEEL] += min(max(target - before, -WHEEL_RATE * h), WHEEL_RATE * h)
+        share = tyre_share(speed, state[LATERAL], state[SPIN], control)
+        if share > 0.0:
+            rate, slip = _slide(state, control, parameter, before, drive, friction, moved, share, h)
+            continue
+        slip, curvature = _roll(state[WHEEL], speed, parameter)
         rate = speed * curvature + state[SPIN]
         heading = state[YAW] + slip
         state[X] += (speed * math.cos(heading) - state[LATERAL] * math.sin(state[YAW])) * h
         state[Y] += (speed * math.sin(heading) + state[LATERAL] * math.cos(state[YAW])) * h
         state[YAW] += rate * h
         state[SPEED] = moved
-        state[LATERAL] -= math.copysign(min(abs(state[LATERAL]), SLIDE_FRICTION * h), state[LATERAL])
-        state[SPIN] -= math.copysign(min(abs(state[SPIN]), SPIN_FRICTION * h), state[SPIN])
+        state[LATERAL] = _towards_zero(state[LATERAL], SLIDE_FRICTION * h)
+        state[SPIN] = _towards_zero(state[SPIN], SPIN_FRICTION * h)
     state[YAW_RATE] = rate
     state[SLIP] = slip
 
@@ -156,9 +128,8 @@ def step_batch(states, controls, parameters, dt):  # pragma: no cover - compiled
     """Advance all vehicles in place.
 
     Args:
-        states: (N, STATE_SIZE) float64: x, y (m, world), yaw (rad), forward speed (m/s), wheel angle (rad), sideways
-            speed (m/s), extra spin (rad/s), and as output yaw rate (rad/s) and slip angle (rad).
-        controls: (N, CONTROL_SIZE) float64: throttle, steer, brake, hand brake, reverse, slope ahead (rise over run).
+        states: (N, STATE_SIZE) float64; YAW_RATE and SLIP are written, not read.
+        controls: (N, CONTROL_SIZE) float64.
         parameters: (N, PARAMETER_SIZE) float64, rows of ``parameters_of``.
         dt: seconds; split into blocks of at most 50 ms and substeps of at most 5 ms.
     """
@@ -170,7 +141,10 @@ def step_batch(states, controls, parameters, dt):  # pragma: no cover - compiled
 
 def parameters_of(spec: VehicleSpec) -> np.ndarray:
     """(PARAMETER_SIZE,) float64 row of a spec for ``step_batch``."""
-    return np.array([spec.front_axle, spec.rear_axle, spec.steer_gain, spec.drive, spec.top_speed])
+    row = np.empty(PARAMETER_SIZE)
+    row[:5] = spec.front_axle, spec.rear_axle, spec.steer_gain, spec.drive, spec.top_speed
+    row[5:] = 1.0, 1.0, 0.5 * AIR_DENSITY * DRAG_COEFFICIENT * spec.frontal_area / spec.mass, 0.0
+    return row
 
 
 _MKZ_PARAMETERS = parameters_of(MKZ)[None]
@@ -200,10 +174,10 @@ def step_kinematic(
     Returns:
         x, y, yaw in radians, speed after ``dt``.
     """
-    state = np.zeros((1, STATE_SIZE))
+    state, control = np.zeros((1, STATE_SIZE)), np.zeros((1, CONTROL_SIZE))
     start = steer * MKZ.steer_gain if wheel_rad is None else wheel_rad
     state[0, :5] = x, y, yaw_rad, speed, start
-    control = np.array([[throttle, steer, brake, 0.0, 0.0, 0.0]])
+    control[0, :3] = throttle, steer, brake
     step_batch(state, control, _MKZ_PARAMETERS, dt)
     return float(state[0, X]), float(state[0, Y]), float(state[0, YAW]), float(state[0, SPEED])
 

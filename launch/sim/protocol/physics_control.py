@@ -1,27 +1,41 @@
 """VehiclePhysicsControl: what a vehicle reports by default, what a client may store, and what of it the model honours.
 
-Honoured are the mass (impacts, impulses and the pull of the engine) and the front wheels' largest angle (the share of
-the steering that is left). Everything else is kept and reported back.
+Honoured are mass, the front wheels' largest angle and the steering curve, tyre friction (mean of the wheels), engine
+torque (its peak), gears, final ratio and highest revolutions, torque of brakes and hand brake, drag coefficient.
+Everything else is kept and reported back.
 """
 
 from __future__ import annotations
 
-from linkvla.launch.sim.physics.specs import MAX_WHEEL_ANGLE_DEG, vehicle_spec
+import math
+
+from linkvla.launch.sim.physics.specs import (
+    DRAG_COEFFICIENT,
+    FINAL_RATIO,
+    GEARS,
+    MAX_RPM,
+    MAX_WHEEL_ANGLE_DEG,
+    TYRE_FRICTION,
+    WHEEL_RADIUS,
+    vehicle_spec,
+)
+from linkvla.launch.sim.physics.tuning import STEERING_CURVE, UNTOUCHED, Tuning
 from linkvla.launch.sim.protocol import structs
 from linkvla.launch.sim.protocol.envelope import MethodError
 from linkvla.launch.sim.world.actors import Vehicle
 
 CENTIMETRES = 100.0  # per metre
-WHEEL_RADIUS_CM = 35.0
-DRAG = 0.3
+WHEEL_RADIUS_CM = WHEEL_RADIUS * CENTIMETRES
+BRAKE_TORQUE, HAND_BRAKE_TORQUE = 1500.0, 3000.0  # N m of a wheel, of a wheel behind
+TORQUE_CURVE = ((0.0, 400.0), (1890.0, 500.0), (5730.0, 400.0))  # rpm, N m
 FIELDS, WHEEL_FIELDS = 17, 10
-MASS, CENTRE, WHEELS = 11, 13, 15  # places in the struct
-MAX_ANGLE, POSITION = 2, 9  # in a wheel's
+TORQUE, RPM, FINAL, FORWARD_GEARS, MASS, DRAG, CENTRE, STEERING, WHEELS = 0, 1, 9, 10, 11, 12, 13, 14, 15
+"""Places in the struct."""
+FRICTION, MAX_ANGLE, BRAKES, HAND_BRAKE, POSITION = 0, 2, 4, 5, 9  # in a wheel's
 _FLAGS = (6, 16)  # use_gear_autobox, use_sweep_wheel_collision
 _MOST_POINTS = 256  # of a curve, gears or wheels
-GEARS = (2.85, 2.02, 1.35, 1.0)
-FINAL_RATIO = 4.0
 LIGHTEST, HEAVIEST = 1.0, 1e6  # kg
+ROUNDING = 1e-5  # of 32-bit floats
 
 
 def wheel_places(vehicle: Vehicle) -> list[tuple[float, float]]:
@@ -35,14 +49,14 @@ def describe(vehicle: Vehicle) -> list:
     spec = vehicle_spec(vehicle.type_id)
     wheels = []
     for x, y in wheel_places(vehicle):
-        angle, hand_brake = (MAX_WHEEL_ANGLE_DEG, 0.0) if x > 0.0 else (0.0, 3000.0)
+        angle, hand_brake = (MAX_WHEEL_ANGLE_DEG, 0.0) if x > 0.0 else (0.0, HAND_BRAKE_TORQUE)
         position = vehicle.pose.transform(structs.decode_vector((x, y, WHEEL_RADIUS_CM / CENTIMETRES))) * CENTIMETRES
-        wheels.append([3.5, 0.25, angle, WHEEL_RADIUS_CM, 1500.0, hand_brake, 2.0, 17.0, 1000.0, position.tolist()])
+        start = [TYRE_FRICTION, 0.25, angle, WHEEL_RADIUS_CM, BRAKE_TORQUE, hand_brake]
+        wheels.append([*start, 2.0, 17.0, 1000.0, position.tolist()])
     gears = [[ratio, 0.5, 0.65] for ratio in GEARS]
-    torque_curve = [[0.0, 400.0], [1890.0, 500.0], [5730.0, 400.0]]
-    steering_curve = [[0.0, 1.0], [20.0, 0.9], [60.0, 0.8], [120.0, 0.7]]
-    drive = [5800.0, 1.0, 0.15, 2.0, 0.35, True, 0.5, 10.0, FINAL_RATIO, gears]
-    return [torque_curve, *drive, spec.mass, DRAG, [0.0, 0.0, 0.0], steering_curve, wheels, True]
+    torque_curve, steering_curve = ([list(point) for point in curve] for curve in (TORQUE_CURVE, STEERING_CURVE))
+    drive = [MAX_RPM, 1.0, 0.15, 2.0, 0.35, True, 0.5, 10.0, FINAL_RATIO, gears]
+    return [torque_curve, *drive, spec.mass, DRAG_COEFFICIENT, [0.0, 0.0, 0.0], steering_curve, wheels, True]
 
 
 def decode(raw: list) -> list:
@@ -55,9 +69,9 @@ def decode(raw: list) -> list:
             control.append(bool(field))
         elif place == WHEELS:
             control.append([_wheel(wheel) for wheel in _bounded(field)])
-        elif place in (0, 14):
+        elif place in (TORQUE, STEERING):
             control.append([_numbers(point, 2) for point in _bounded(field)])
-        elif place == 10:
+        elif place == FORWARD_GEARS:
             control.append([_numbers(gear, 3) for gear in _bounded(field)])
         elif place == CENTRE:
             control.append(_numbers(field, 3))
@@ -87,9 +101,53 @@ def _wheel(raw: list) -> list:
 
 
 def honour(vehicle: Vehicle, control: list) -> None:
-    """Let the mass and the steering limit of a decoded control act."""
-    spec = vehicle_spec(vehicle.type_id)
-    vehicle.mass = None if control[MASS] == spec.mass else control[MASS]
-    angles = [wheel[MAX_ANGLE] for wheel in control[WHEELS][:2]]
-    largest = min(max(angles, default=MAX_WHEEL_ANGLE_DEG), MAX_WHEEL_ANGLE_DEG)
-    vehicle.steer_share = max(largest, 0.0) / MAX_WHEEL_ANGLE_DEG
+    """Let a decoded control act."""
+    tuning = _tuning(vehicle, control)
+    vehicle.tuning = UNTOUCHED if tuning == UNTOUCHED else tuning
+
+
+def _tuning(vehicle: Vehicle, control: list) -> Tuning:
+    wheels = control[WHEELS] or describe(vehicle)[WHEELS]
+    angle = min(max(wheel[MAX_ANGLE] for wheel in wheels[:2]), MAX_WHEEL_ANGLE_DEG)
+    peak = max((torque for _, torque in control[TORQUE]), default=0.0) / max(torque for _, torque in TORQUE_CURVE)
+    curve = tuple((kmh, share) for kmh, share in control[STEERING])
+    if any(after[0] <= before[0] for before, after in zip(curve, curve[1:])):
+        raise MethodError("the speeds of a steering curve must rise from point to point")
+    return Tuning(
+        mass=None if _same(control[MASS], vehicle_spec(vehicle.type_id).mass) else control[MASS],
+        tyre_friction=_exact(max(_mean(wheels, FRICTION), 0.0), TYRE_FRICTION),
+        steer_share=_exact(max(angle, 0.0) / MAX_WHEEL_ANGLE_DEG, 1.0),
+        steering_curve=STEERING_CURVE if _same_curve(curve) else curve,
+        pull=_exact(max(peak, 0.0), 1.0),
+        brakes=_exact(max(_mean(wheels, BRAKES), 0.0) / BRAKE_TORQUE, 1.0),
+        hand_brake=_exact(max(sum(wheel[HAND_BRAKE] for wheel in wheels), 0.0) / (2.0 * HAND_BRAKE_TORQUE), 1.0),
+        drag=_exact(control[DRAG] - DRAG_COEFFICIENT, 0.0),
+        gears=_gears(tuple(gear[0] for gear in control[FORWARD_GEARS])),
+        final_ratio=_exact(control[FINAL], FINAL_RATIO),
+        max_rpm=_exact(control[RPM], MAX_RPM),
+    )
+
+
+def _mean(wheels: list, place: int) -> float:
+    return sum(wheel[place] for wheel in wheels) / len(wheels)
+
+
+def _same(value: float, own: float) -> bool:
+    return math.isclose(value, own, rel_tol=ROUNDING, abs_tol=ROUNDING)
+
+
+def _exact(value: float, own: float) -> float:
+    """A client's numbers come back as 32-bit floats: what it did not change must stay exactly what it was."""
+    return own if _same(value, own) else value
+
+
+def _same_curve(curve: tuple[tuple[float, float], ...]) -> bool:
+    return len(curve) == len(STEERING_CURVE) and all(
+        _same(value, own) for point, pair in zip(curve, STEERING_CURVE) for value, own in zip(point, pair)
+    )
+
+
+def _gears(ratios: tuple[float, ...]) -> tuple[float, ...]:
+    if len(ratios) == len(GEARS) and all(_same(value, own) for value, own in zip(ratios, GEARS)):
+        return GEARS
+    return tuple(ratio for ratio in ratios if ratio > 0.0) or GEARS

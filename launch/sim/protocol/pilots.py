@@ -76,7 +76,7 @@ class AckermannPilots:
                 continue
             present = self._courses.get(vehicle_id, Course(vehicle.steer_rad, vehicle.speed_forward))
             course = self._courses[vehicle_id] = target.approach(present, step)
-            largest = vehicle_spec(vehicle.type_id).steer_gain * vehicle.steer_share
+            largest = vehicle_spec(vehicle.type_id).steer_gain * vehicle.tuning.steer_share
             vehicle.control = ackermann_control(course, vehicle.speed_forward, largest)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from linkvla.launch.sim.sensors.noise import number
 from linkvla.launch.sim.world.actors import Prop, Sensor, Vehicle, Walker
-from linkvla.launch.sim.world.motion import box_row
+from linkvla.launch.sim.world.bodies import box_row
 
 if TYPE_CHECKING:
     from linkvla.launch.sim.world.world import World

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from linkvla.launch.sim.physics.tuning import UNTOUCHED, Tuning
 from linkvla.launch.sim.world.pose import Box, Pose
 from linkvla.launch.sim.world.town import LightState, StopSignSite, TrafficLightSite
 
@@ -49,6 +50,7 @@ class Actor:
     simulate_physics: bool = True
     collisions: bool = True
     gravity: bool = True
+    airborne: bool = False  # thrown or jumping: it flies until it meets the ground
     alive: bool = True
     dead: bool = False  # killed by a client: it takes no more controls
     definition_uid: int = 0
@@ -70,16 +72,16 @@ class Vehicle(Actor):
     at_light_id: int = 0  # actor id of the light in whose trigger box it is; 0: none
     light_state: LightState = LightState.GREEN
     constant_velocity: np.ndarray | None = None  # (3,) m/s in the vehicle's frame
-    mass: float | None = None  # kg, in place of its kind's
-    steer_share: float = 1.0  # of its kind's largest wheel angle, at full steer
+    tuning: Tuning = UNTOUCHED
     road_friction: float | None = None  # of the tyres, in place of their own, where a friction trigger says so
     open_doors: int = 0  # bit mask, as carla.VehicleDoor numbers them
     shape: str = "car"  # car, van, truck, bus, motorcycle, bicycle
     colour: tuple[float, float, float] = (0.5, 0.5, 0.5)  # 0..1 RGB
     steer_rad: float = 0.0  # road-wheel angle, positive to the right
-    speed_forward: float = 0.0  # m/s along the vehicle's x axis, negative in reverse
-    speed_lateral: float = 0.0  # m/s along its y axis, only from impacts and impulses
-    spin: float = 0.0  # rad/s about z, only from impacts and impulses
+    speed_forward: float = 0.0  # m/s along its x axis turned by slip, negative in reverse
+    speed_lateral: float = 0.0  # m/s along its y axis beyond what rolling explains
+    spin: float = 0.0  # rad/s about z beyond what the wheels' angle explains
+    slip: float = 0.0  # rad from the vehicle's x axis to where its wheels let it roll
     road_id: int = 0
     lane_id: int = 0
 
@@ -92,6 +94,7 @@ class Walker(Actor):
     direction: np.ndarray = field(default_factory=_zeros)  # (3,) unit vector, world
     speed: float = 0.0  # m/s
     jump: bool = False
+    shove: np.ndarray = field(default_factory=_zeros)  # (3,) m/s, world: thrown by an impact, until it has died down
     gait_phase: float = 0.0  # radians, grows with the distance walked
     colour: tuple[float, float, float] = (0.3, 0.3, 0.5)
     shape: str = "walker"
@@ -136,7 +139,7 @@ class Sensor(Actor):
 
 @dataclass(eq=False)
 class Prop(Actor):
-    """``static.prop.*``: it stands where it was put."""
+    """``static.prop.*``: it stands where it was put until something knocks it away."""
 
     shape: str = "box"  # cone, barrier, box
     colour: tuple[float, float, float] = (0.8, 0.4, 0.1)

@@ -12,7 +12,7 @@ import numpy as np
 
 from linkvla.launch.sim.errors import SpawnError
 from linkvla.launch.sim.physics.collision import overlaps
-from linkvla.launch.sim.world import motion
+from linkvla.launch.sim.world import bodies, motion
 from linkvla.launch.sim.world.actors import (
     Actor,
     FrictionTrigger,
@@ -24,6 +24,7 @@ from linkvla.launch.sim.world.actors import (
     Vehicle,
     Walker,
 )
+from linkvla.launch.sim.world.collisions import Contact, ContactLog, collide
 from linkvla.launch.sim.world.friction import update_road_friction
 from linkvla.launch.sim.world.ground import KERB, Ground
 from linkvla.launch.sim.world.light_zones import LightZones
@@ -34,6 +35,7 @@ from linkvla.launch.sim.world.town import LightState, Town
 from linkvla.launch.sim.world.traffic_lights import LightCycles
 from linkvla.launch.sim.world.weather import Weather
 
+FLAT = 0.06  # m: half the height of the debris, cans and planks that wheels roll over
 MOST_DEPARTED = 256  # destroyed actors that are remembered
 
 
@@ -72,6 +74,7 @@ class World:
         self.actors: dict[int, Actor] = {}
         self.next_id = first_id
         self._ground = Ground(town)
+        self._contact_log = ContactLog()
         self._places: dict[int, np.ndarray] = {}  # of actors without physics, at the tick before
         self.departed: dict[int, Actor] = {}  # destroyed lately, oldest first
         start = town.spawn_points[0]
@@ -133,8 +136,7 @@ class World:
             raise SpawnError(f"Spawn failed: the transform {place} is not finite")
         actor = make_actor(self.next_id, type_id, attributes or {}, place)
         if isinstance(actor, (Vehicle, Walker)) and parent is None:
-            box = motion.box_row(actor)
-            taken = np.array([motion.box_row(body) for body in self._bodies()])
+            box, taken = bodies.box_rows([actor])[0], bodies.box_rows(self._bodies())
             if len(overlaps(box, taken)) or len(overlaps(box, self.scenery.boxes)):
                 raise SpawnError(COLLISION_MESSAGE)
         if parent is not None:
@@ -186,7 +188,7 @@ class World:
                 actor.speed_forward = actor.speed_lateral = 0.0
                 actor.velocity[:] = 0.0
                 change = np.asarray(velocity, dtype=np.float64)
-            motion.push(actor, change)
+            bodies.push(actor, change)
 
     def set_target_angular_velocity(self, actor_id: int, velocity: np.ndarray) -> None:
         """Give a vehicle a spin, (3,) deg/s, world; only the turn about z acts."""
@@ -205,16 +207,15 @@ class World:
         """Push an actor with (3,) N s, world. A force for one tick is an impulse of force times the tick."""
         actor = self.actors.get(actor_id)
         if actor is not None:
-            mass = motion.mass_of(actor)
+            mass = bodies.mass_of(actor)
             if math.isfinite(mass):
-                motion.push(actor, np.asarray(impulse, dtype=np.float64) / mass)
+                bodies.push(actor, np.asarray(impulse, dtype=np.float64) / mass)
 
     def add_angular_impulse(self, actor_id: int, impulse: np.ndarray) -> None:
         """Turn a vehicle with (3,) N m s, world; only the turn about z acts, with the inertia of its box."""
         actor = self.actors.get(actor_id)
         if isinstance(actor, Vehicle) and actor.simulate_physics:
-            inertia = motion.mass_of(actor) * (actor.box.half_x**2 + actor.box.half_y**2) / 3.0
-            actor.spin += float(impulse[2]) / inertia
+            bodies.turn(actor, float(impulse[2]) / bodies.inertia_of(actor))
 
     # ---------------------------------------------------------------- lights and ground
 
@@ -257,17 +258,19 @@ class World:
         loose = [actor for actor in self.actors.values() if not actor.parent_id]
         vehicles = [actor for actor in loose if isinstance(actor, Vehicle)]
         walkers = [actor for actor in loose if isinstance(actor, Walker)]
+        props = [actor for actor in loose if isinstance(actor, Prop) and actor.simulate_physics]
         moving = [*vehicles, *walkers]
         before = [actor.velocity.copy() for actor in moving]
         update_road_friction(vehicles, self.of_kind(FrictionTrigger))
         motion.move_vehicles([item for item in vehicles if item.simulate_physics], dt)
         motion.move_walkers([item for item in walkers if item.simulate_physics], dt)
-        contacts = motion.collide(self._bodies(), self.scenery.boxes)
+        motion.move_props(props, dt)
+        contacts = self._contact_log.news(collide(self._bodies(), self.scenery.boxes), self.elapsed)
         free = [item for item in moving if item.simulate_physics]
         still = [item for item in moving if not item.simulate_physics]
         motion.follow_teleports(still, self._places, dt)
         motion.settle(free, self._ground, [self._kerb(item) for item in free], dt)
-        self._settle_props(dt)
+        motion.settle(props, self._ground, [0.0] * len(props), dt)
         for item, velocity in zip(moving, before):
             item.acceleration[:] = (item.velocity - velocity) / dt
         self._zones.update(vehicles)
@@ -275,16 +278,15 @@ class World:
         return StepEvents(self.frame, tuple(self._reports(contacts)))
 
     def _bodies(self) -> list[Actor]:
-        """Actors that can be hit."""
+        """Actors that can be hit; what lies flat on the road is driven over."""
         return [
             actor
             for actor in self.actors.values()
-            if isinstance(actor, (Vehicle, Walker, Prop)) and actor.collisions and not actor.parent_id
+            if isinstance(actor, (Vehicle, Walker, Prop))
+            and actor.collisions
+            and not actor.parent_id
+            and actor.box.half_z > FLAT
         ]
-
-    def _settle_props(self, dt: float) -> None:
-        props = [actor for actor in self.actors.values() if isinstance(actor, Prop) and actor.simulate_physics]
-        motion.settle(props, self._ground, [0.0] * len(props), dt)
 
     def _kerb(self, item: Actor) -> float:
         """Height above the road plane: walkers beside the carriageway stand on the sidewalk."""
@@ -298,13 +300,14 @@ class World:
                     actor.pose = parent.pose.compose(actor.relative_pose)
                     actor.velocity[:] = parent.velocity
 
-    def _reports(self, contacts: list[motion.Contact]) -> list[Collision]:
+    def _reports(self, contacts: list[Contact]) -> list[Collision]:
         reports = []
         for item in contacts:
+            impulse = np.array(item.impulse)
             if item.other is None:
                 other_id, other_type = self.scenery.identity(item.scenery)
-                reports.append(Collision(item.actor.id, other_id, item.impulse, other_type))
+                reports.append(Collision(item.actor.id, other_id, impulse, other_type))
                 continue
-            reports.append(Collision(item.actor.id, item.other.id, item.impulse, item.other.type_id))
-            reports.append(Collision(item.other.id, item.actor.id, -item.impulse, item.actor.type_id))
+            reports.append(Collision(item.actor.id, item.other.id, impulse, item.other.type_id))
+            reports.append(Collision(item.other.id, item.actor.id, -impulse, item.actor.type_id))
         return reports

@@ -1,0 +1,89 @@
+"""Who touches whom in a tick, what the impacts do, and which of them are news."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from linkvla.launch.sim.physics.collision import contacts
+from linkvla.launch.sim.physics.impacts import resolve
+from linkvla.launch.sim.world import bodies as body
+from linkvla.launch.sim.world.actors import Actor
+
+LULL_S = 0.25  # apart for longer than this, and touching again is a new contact
+BLOW = 0.5  # m/s of closing speed that is news even between things that touch already
+
+
+@dataclass(frozen=True)
+class Contact:
+    """Two things that touched in a tick; ``impulse`` (N s, world) acts on the first."""
+
+    actor: Actor
+    other: Actor | None  # None: scenery
+    scenery: int  # row of the standing boxes, -1 when the other is an actor
+    impulse: tuple[float, float, float]
+    closing: float  # m/s at which the bodies came together
+
+    @property
+    def key(self) -> tuple[int, int]:
+        """The pair, whichever is first; scenery has numbers below zero."""
+        other = self.other.id if self.other is not None else -1 - self.scenery
+        return min(self.actor.id, other), max(self.actor.id, other)
+
+
+def collide(actors: Sequence[Actor], standing: np.ndarray) -> list[Contact]:
+    """Find what touches, push it apart and let the impacts act.
+
+    Args:
+        actors: those with collisions switched on.
+        standing: (M, BOX_SIZE) scenery.
+    """
+    boxes = body.box_rows(actors)
+    found = contacts(boxes, standing)
+    rows = found.tolist()
+    touching = sorted({int(place) for row in rows for place in row[:2] if place < len(actors)})
+    inverse, speeds = np.zeros((len(actors), 2)), np.zeros((len(actors), 3))
+    for place in touching:
+        item = actors[place]
+        inverse[place] = 1.0 / body.mass_of(item), 1.0 / body.inertia_of(item)
+        speeds[place] = item.velocity[0], item.velocity[1], math.radians(item.angular_velocity[2])
+    before = speeds.tolist()
+    impulses, shifts = resolve(boxes, standing, found, inverse, speeds)
+    after, shifts, free = speeds.tolist(), shifts.tolist(), inverse[:, 0].tolist()
+    for place in touching:
+        item, (x, y, rate) = actors[place], (new - old for new, old in zip(after[place], before[place]))
+        body.shift(item, *shifts[place])
+        if x or y or rate:
+            body.push(item, (x, y, 0.0))
+            body.turn(item, rate)
+    return [
+        _contact(actors, row, impulse, before)
+        for row, impulse in zip(rows, impulses.tolist())
+        if any(free[int(place)] > 0.0 for place in row[:2] if place < len(actors))
+    ]
+
+
+def _contact(actors: Sequence[Actor], row: list[float], impulse: list[float], speeds: list[list[float]]) -> Contact:
+    first, second = int(row[0]), int(row[1])
+    other, scenery = (actors[second], -1) if second < len(actors) else (None, second - len(actors))
+    vx, vy, _ = speeds[first]
+    if other is not None:
+        vx, vy = vx - speeds[second][0], vy - speeds[second][1]
+    return Contact(actors[first], other, scenery, (impulse[0], impulse[1], 0.0), -vx * row[2] - vy * row[3])
+
+
+class ContactLog:
+    """Tells contacts that begin, and fresh blows, from those that merely go on."""
+
+    def __init__(self) -> None:
+        self._latest: dict[tuple[int, int], float] = {}  # when a pair last touched, s
+
+    def news(self, found: Sequence[Contact], now: float) -> list[Contact]:
+        """Those of a tick's contacts that collision sensors report; ``now`` in seconds."""
+        fresh = [item for item in found if item.closing > BLOW or item.key not in self._latest]
+        self._latest.update((item.key, now) for item in found)
+        self._latest = {key: time for key, time in self._latest.items() if now - time <= LULL_S}
+        return fresh
