@@ -101,8 +101,8 @@ def _warning_triangle(sign: Callable[[MeshBuilder, float, float, float], None]):
     def make(builder: MeshBuilder, a: float, b: float, height: float) -> None:
         wide = max(a, b) * 1.15
         for y in (-0.6 * wide, 0.6 * wide):
-            builder.beam((-0.25, y, 0.0), (0.0, y * 0.5, 0.6 * height), 0.025, Material.PROP, Look.PLAIN, _STEEL)
-            builder.beam((0.25, y, 0.0), (0.0, y * 0.5, 0.6 * height), 0.025, Material.PROP, Look.PLAIN, _STEEL)
+            builder.beam((-0.25, y, 0.0), (0.0, y, 0.18 * height), 0.025, Material.PROP, Look.PLAIN, _STEEL)
+            builder.beam((0.25, y, 0.0), (0.0, y, 0.18 * height), 0.025, Material.PROP, Look.PLAIN, _STEEL)
         foot, top = 0.14 * height, height
         for face in (-1, 1):
             for inset, depth, colour in ((0.0, 0.02, _RED), (0.16, 0.03, _YELLOW)):
