@@ -43,7 +43,7 @@ def pace(state: np.ndarray) -> float:
     return math.hypot(speed * math.cos(slip), speed * math.sin(slip) + state[columns.LATERAL])
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(kinds, states, st.lists(controls, min_size=1, max_size=12), st.floats(0.0, 1.0))
 def test_nothing_that_a_driver_does_breaks_the_numbers(kind, start, sequence, lost_grip):
     state, row = np.zeros((1, columns.STATE_SIZE)), np.zeros((1, columns.CONTROL_SIZE))
@@ -58,7 +58,7 @@ def test_nothing_that_a_driver_does_breaks_the_numbers(kind, start, sequence, lo
     assert abs(state[0, columns.YAW_RATE]) < 20.0
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(st.floats(-8.0, 45.0), st.lists(controls, min_size=1, max_size=12), st.sampled_from((0.0, 0.3, 0.8, 1.0)))
 def test_without_throttle_nothing_gets_faster(speed, sequence, lost_grip):
     state, row = np.zeros((1, columns.STATE_SIZE)), np.zeros((1, columns.CONTROL_SIZE))
@@ -71,7 +71,7 @@ def test_without_throttle_nothing_gets_faster(speed, sequence, lost_grip):
             assert pace(state[0]) <= before + 1e-3
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(states, controls, st.floats(0.0, 1.0))
 def test_left_and_right_are_mirror_images_in_slides_too(start, control, lost_grip):
     def after(sign: float) -> np.ndarray:
@@ -86,6 +86,7 @@ def test_left_and_right_are_mirror_images_in_slides_too(start, control, lost_gri
     np.testing.assert_allclose(left * signs, right, atol=1e-6)
 
 
+@settings(deadline=None)
 @given(st.floats(0.0, 30.0), pedals, steers, pedals, flags)
 def test_without_grip_neither_pedals_nor_steering_act(speed, throttle, steer, brake, hand):
     state = run(speed, 1.0, throttle=throttle, steer=steer, brake=brake, hand=hand, lost_grip=1.0)

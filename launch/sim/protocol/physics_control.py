@@ -8,6 +8,7 @@ Everything else is kept and reported back.
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 from linkvla.launch.sim.physics.specs import (
     DRAG_COEFFICIENT,
@@ -111,7 +112,7 @@ def _tuning(vehicle: Vehicle, control: list) -> Tuning:
     angle = min(max(wheel[MAX_ANGLE] for wheel in wheels[:2]), MAX_WHEEL_ANGLE_DEG)
     peak = max((torque for _, torque in control[TORQUE]), default=0.0) / max(torque for _, torque in TORQUE_CURVE)
     curve = tuple((kmh, share) for kmh, share in control[STEERING])
-    if any(after[0] <= before[0] for before, after in zip(curve, curve[1:])):
+    if any(after[0] <= before[0] for before, after in pairwise(curve)):
         raise MethodError("the speeds of a steering curve must rise from point to point")
     return Tuning(
         mass=None if _same(control[MASS], vehicle_spec(vehicle.type_id).mass) else control[MASS],
