@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from enum import Enum
-from functools import partial
 from typing import Any
 
 import carla
@@ -14,12 +13,9 @@ from linkvla.agent.autonomous_agent import AutonomousAgent, Track
 from linkvla.agent.compat import privileged_world
 from linkvla.agent.control.plan_follower import Pedals, PlanFollower
 from linkvla.agent.driving_agent import vehicle_control
-from linkvla.agent.expert.carriageway import cut_at
-from linkvla.agent.expert.passing import Passing
 from linkvla.agent.expert.planner import ExpertPlanner, ExpertSettings, Leader
 from linkvla.agent.expert.road_users import AHEAD, RoadUsers, Traffic
 from linkvla.agent.expert.signals import RouteSignals
-from linkvla.agent.expert.surroundings import place_others
 from linkvla.agent.navigation.dense_route import DenseRoute
 from linkvla.agent.navigation.plan_route import route_from_plan
 from linkvla.model.interface.errors import ConfigurationError, ServerError
@@ -109,8 +105,6 @@ class ExpertDriver:
         self._planner = ExpertPlanner(self.route, self.expert_settings)
         self._signals = RouteSignals(self._world, self.route)
         self._users = RoadUsers(self._world, self._ego.id, self.route, self.sight)
-        self._passing = Passing(self.route, partial(cut_at, self._world.get_map(), self.route))
-        self._wish = self._planner.speed_profile
         place = self._ego.get_transform().location
         self.arc = self._planner.project(place.x, place.y, 0.0)
 
@@ -121,31 +115,23 @@ class ExpertDriver:
     def _decide(self, snapshot: carla.WorldSnapshot, pose: tuple[float, float, float], speed: float) -> Plan:
         """Plan for who is in the way; where someone will come in the way, plan again for them too."""
         self.stop_arcs = self._signals.stop_arcs(self.arc, speed)
-        traffic = self._pass_obstacles(snapshot, speed)
+        traffic = self._look(snapshot, speed)
         self.leaders = traffic.leaders()
         plan = self._planner.plan(self.arc, pose, speed, self.leaders, self.stop_arcs)
         steps = np.diff(plan.speed_waypoints_in_ego, axis=0, prepend=np.zeros((1, 2)))
-        coming = traffic.crossing(self.arc + np.cumsum(np.hypot(*steps.T))) + self._foresee(traffic, speed)
+        coming = self._foresee(traffic, speed, self.arc + np.cumsum(np.hypot(*steps.T)))
         if not coming:
             return plan
         self.leaders += coming
         return self._planner.plan(self.arc, pose, speed, self.leaders, self.stop_arcs)
 
-    def _pass_obstacles(self, snapshot: carla.WorldSnapshot, speed: float) -> Traffic:
-        """Road users along the line to drive, once that leads past what blocks the route; or a place to wait."""
-        traffic = self._users.look(snapshot, self.arc)
-        others = place_others(self.route, self.arc, traffic, self._users.actors)
-        if self._passing.update(self.arc, speed, others, self._wish):
-            self._planner.follow(self._passing.line)
-            self._users.follow(self._passing.line)
-            traffic = self._users.look(snapshot, self.arc)
-        if self._passing.hold is not None:
-            self.stop_arcs.append(self._passing.hold)
-        return traffic
+    def _look(self, snapshot: carla.WorldSnapshot, speed: float) -> Traffic:
+        """Road users along the line to drive."""
+        return self._users.look(snapshot, self.arc)
 
-    def _foresee(self, traffic: Traffic, speed: float) -> list[Leader]:
-        """Who else will come in the way of the ego at ``speed`` (m/s); this expert looks no further."""
-        return []
+    def _foresee(self, traffic: Traffic, speed: float, ego_arcs: np.ndarray) -> list[Leader]:
+        """Who will come in the way of the ego at ``speed`` (m/s), with its places of the next 2.5 s (m)."""
+        return traffic.crossing(ego_arcs)
 
     def _command(self) -> Command:
         """The next command other than to follow the lane, or that."""

@@ -109,7 +109,7 @@ class Traffic:
 
     ``rows`` (n, 9): x, y, z (m, box centre, world), yaw (rad), half length, half width (m), velocity x, y (m/s, world),
     turning (rad/s). ``kinds`` and ``ids`` say whose the rows are. ``ahead``: m of route
-    before the ego that are looked at.
+    before the ego that are looked at. ``leading`` (n,): whether ``leaders`` found them in the corridor.
     """
 
     def __init__(
@@ -130,7 +130,7 @@ class Traffic:
         self._is_walker = np.array([kind == "walker" for kind in kinds], bool)
         height = route.at(arc)[2]
         self._near = np.abs(rows[:, 2] - height) < 6.0 if len(rows) else np.zeros(0, bool)
-        self._leading = np.zeros(len(rows), bool)
+        self.leading = np.zeros(len(rows), bool)
 
     def leaders(self) -> list[Leader]:
         """Those whose box is in the corridor ahead."""
@@ -149,7 +149,7 @@ class Traffic:
             chosen = arcs[index][inside]
             if chosen.max() < self._arc + EGO_HALF_LENGTH:
                 continue  # behind or beside the ego
-            self._leading[index] = True
+            self.leading[index] = True
             heading = np.interp(chosen.min(), self._route.arc, self._yaw)
             speed = self.rows[index, 6] * math.cos(heading) + self.rows[index, 7] * math.sin(heading)
             found.append(Leader(float(chosen.min()), float(max(speed, 0.0))))
@@ -170,11 +170,11 @@ class Traffic:
         moving = np.hypot(rows[:, 6], rows[:, 7]) > _MOVING
         close = np.hypot(rows[:, 0] - x, rows[:, 1] - y) < reach
         wanted = self._is_walker if walkers_only else np.ones(len(rows), bool)
-        chosen = np.flatnonzero(moving & close & wanted & self._near & ~self._leading)
+        chosen = np.flatnonzero(moving & close & wanted & self._near & ~self.leading)
         if not len(chosen):
             return []
         count = len(ego_arcs)
-        px, py, heading = _forecast(rows[chosen], count)
+        px, py, heading = forecast(rows[chosen], count)
         outline_x, outline_y = outlines(rows[chosen], px, py, heading)
         arcs, offsets = self._project(outline_x, outline_y)
         shape = (len(chosen), count, len(_OUTLINE))
@@ -214,8 +214,8 @@ def outlines(rows: np.ndarray, x: np.ndarray, y: np.ndarray, yaw: np.ndarray) ->
     return outline_x.reshape(-1, len(_OUTLINE)), outline_y.reshape(-1, len(_OUTLINE))
 
 
-def _forecast(rows: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Places x, y and headings (n, count) every 0.25 s at constant speed and turning."""
+def forecast(rows: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Places x, y (m) and headings (rad), (n, count) each, every 0.25 s at constant speed and turning."""
     times = SPEED_WAYPOINT_INTERVAL * np.arange(1, count + 1)
     speed, course = np.hypot(rows[:, 6], rows[:, 7])[:, None], np.arctan2(rows[:, 7], rows[:, 6])[:, None]
     turning = np.clip(rows[:, 8], -_MOST_TURNING, _MOST_TURNING)[:, None]

@@ -1,17 +1,25 @@
-"""The expert among much traffic: at posted speeds, and looking further ahead than the plain expert needs to."""
+"""The expert among much traffic: at posted speeds, past obstacles, and looking further ahead than the plain one."""
 
 from __future__ import annotations
 
+from functools import partial
+
+import carla
+import numpy as np
+
+from linkvla.agent.expert.carriageway import cut_at
 from linkvla.agent.expert.cutting_in import cutting_in
 from linkvla.agent.expert.expert_agent import ExpertDriver
+from linkvla.agent.expert.giving_way import STEPS, giving_way
 from linkvla.agent.expert.merging import Merging
+from linkvla.agent.expert.passing import Passing
 from linkvla.agent.expert.planner import ExpertSettings, Leader
 from linkvla.agent.expert.road_users import Traffic
+from linkvla.agent.expert.surroundings import place_others
 from linkvla.agent.expert.tributaries import find_tributaries
 from linkvla.agent.navigation.dense_route import DenseRoute
 from linkvla.agent.navigation.posted_speeds import with_posted_speeds
 
-_OUTLOOK = 24  # steps of 0.25 s
 _INTERVAL = 0.25  # s
 _ON_FOOT = 16  # steps that walkers are forecast for
 _ON_FOOT_REACH = 90.0  # m
@@ -28,8 +36,13 @@ class WatchfulDriver(ExpertDriver):
         lateral_acceleration=3.5,
         approach_deceleration=2.5,
     )
-
     sight = 110.0
+
+    def _prepare(self) -> None:
+        """Also what passing obstacles needs."""
+        super()._prepare()
+        self._passing = Passing(self.route, partial(cut_at, self._world.get_map(), self.route))
+        self._wish = self._planner.speed_profile
 
     def _lay_out(self) -> DenseRoute:
         """With the limits that a dense plan does not tell."""
@@ -38,10 +51,24 @@ class WatchfulDriver(ExpertDriver):
         self._merging = Merging(find_tributaries(town, route))
         return route
 
-    def _foresee(self, traffic: Traffic, speed: float) -> list[Leader]:
-        """Those who pull into the ego's lane, those whose lane runs into it, and those on foot from further away."""
+    def _look(self, snapshot: carla.WorldSnapshot, speed: float) -> Traffic:
+        """Road users along the line to drive, once that leads past what blocks the route; or a place to wait."""
+        traffic = super()._look(snapshot, speed)
+        others = place_others(self.route, self.arc, traffic, self._users.actors)
+        if self._passing.update(self.arc, speed, others, self._wish):
+            self._planner.follow(self._passing.line)
+            self._users.follow(self._passing.line)
+            traffic = super()._look(snapshot, speed)
+        if self._passing.hold is not None:
+            self.stop_arcs.append(self._passing.hold)
+        return traffic
+
+    def _foresee(self, traffic: Traffic, speed: float, ego_arcs: np.ndarray) -> list[Leader]:
+        """Those on foot, those who cross, those who pull into the ego's lane, and those whose lane runs into it."""
         vehicles = traffic.rows[[kind == "vehicle" for kind in traffic.kinds]]
-        outlook = self._planner.outlook(self.arc, speed, self.leaders, self.stop_arcs, _OUTLOOK)
-        found = cutting_in(self._planner.route, self.arc, vehicles)
-        found += traffic.crossing(outlook[:_ON_FOOT], _ON_FOOT_REACH, walkers_only=True)
+        line = self._planner.route
+        outlook = self._planner.outlook(self.arc, speed, self.leaders, self.stop_arcs, STEPS)
+        found = traffic.crossing(outlook[:_ON_FOOT], _ON_FOOT_REACH, walkers_only=True)
+        found += giving_way(line, self.arc, speed, traffic, outlook)
+        found += cutting_in(line, self.arc, vehicles)
         return found + self._merging.leaders(vehicles, self.arc, outlook, _INTERVAL)

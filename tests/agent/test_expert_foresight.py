@@ -21,6 +21,7 @@ ZEROS = np.zeros(200)
 ROUTE = DenseRoute(
     np.arange(200.0), ZEROS, ZEROS, ZEROS, ZEROS, ZEROS.astype(int) + 4, ZEROS > 0, ZEROS + 3.5, ZEROS + np.nan
 )
+EGO_ARCS = 60.0 + 3.0 * np.arange(1, 11)
 SLOPE = math.radians(20.0)
 BACK = np.arange(0.0, 80.0, 2.0)
 RAMP = Tributary(  # joins at 100 m from the right, under 20 degrees
@@ -149,9 +150,9 @@ def test_the_watchful_expert_foresees_all_three():
     )
     rows = np.array([ramp, pushes, walks], float)
     traffic = Traffic(ROUTE, ROUTE.yaw_rad, 60.0, rows, ["vehicle", "vehicle", "walker"], ahead=Watchful.sight)
-    found = sorted(watchful(60.0)._foresee(traffic, 12.0))
+    found = sorted(watchful(60.0)._foresee(traffic, 12.0, EGO_ARCS))
     assert [leader.speed for leader in found] == pytest.approx([6.0, 10.0, 0.0])
-    assert ExpertAgent("localhost", 2000)._foresee(traffic, 12.0) == []
+    assert ExpertAgent("localhost", 2000)._foresee(traffic, 12.0, EGO_ARCS) == []
 
 
 def test_only_the_evaluators_expert_drives_faster_than_in_town():
