@@ -15,6 +15,7 @@ from linkvla.launch.sim.protocol import (  # noqa: F401  (the methods_* modules 
     methods_batch,
     methods_bones,
     methods_lights,
+    methods_navigation,
     methods_rays,
     methods_recorder,
     methods_scenery,

@@ -7,7 +7,7 @@ import re
 from linkvla.launch.sim.protocol import structs
 from linkvla.launch.sim.protocol.envelope import MethodError
 from linkvla.launch.sim.protocol.environment import ALL_LAYERS
-from linkvla.launch.sim.protocol.registry import refuse, rpc
+from linkvla.launch.sim.protocol.registry import rpc
 from linkvla.launch.sim.protocol.rpc import Session
 from linkvla.launch.sim.protocol.settings import EpisodeSettings
 
@@ -60,15 +60,6 @@ def _get_map_data(session: Session) -> str:
 @rpc("get_available_maps")
 def _get_available_maps(session: Session) -> list[str]:
     return [f"/Game/Carla/Maps/{name}" for name in session.simulation.town_names()]
-
-
-@rpc("get_required_files")
-def _get_required_files(_session: Session, _folder: str = "") -> list[str]:
-    """None: the client builds what it needs from the OpenDRIVE text; a wrong file would crash it."""
-    return []
-
-
-refuse(("request_file", "get_navigation_mesh"), "it offers no files; get_required_files is always empty")
 
 
 @rpc("load_new_episode", void=True)

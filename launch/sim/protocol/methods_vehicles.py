@@ -165,8 +165,10 @@ def apply_walker_control(session: Session, actor_id: int, control: list) -> None
 
 
 def set_walker_state(session: Session, actor_id: int, transform: list, speed: float) -> None:
-    """Batch command 7: where a walker is and how fast it looks to go."""
+    """Batch command 7: where a walker's feet are and how fast it looks to go. A client's AI walkers live by it."""
     world = session.simulation.world
     walker = lookup.find_walker(world, actor_id)
-    world.teleport(walker.id, structs.decode_pose(transform))
+    pose = structs.decode_pose(transform)
+    pose.z += walker.box.half_z - walker.box.z
+    world.teleport(walker.id, pose)
     walker.speed = structs.number(speed, "speed")

@@ -15,6 +15,7 @@ from linkvla.launch.sim.protocol import state
 from linkvla.launch.sim.protocol.debug_shapes import DebugShapes
 from linkvla.launch.sim.protocol.envelope import MethodError
 from linkvla.launch.sim.protocol.environment import Environment
+from linkvla.launch.sim.protocol.navigation_files import NavigationFiles
 from linkvla.launch.sim.protocol.pilots import AckermannPilots
 from linkvla.launch.sim.protocol.recorder import Recorder
 from linkvla.launch.sim.protocol.recording import RecordingFolder
@@ -62,6 +63,7 @@ class Simulation:
         self.episode_id = 1
         self.sessions: set[Session] = set()
         self.traffic_managers = TrafficManagers()
+        self.navigation = NavigationFiles()
         self.gravity = 9.81  # m/s^2, as clients set it for IMUs; stored only
         self.world_stream = hub.new_stream()
         self.recorder = Recorder(RecordingFolder(recordings))
