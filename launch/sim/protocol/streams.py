@@ -56,16 +56,22 @@ class Subscriber:
         self._loop = loop
         self._backlog: collections.deque[memoryview] = collections.deque()
         self._backlog_bytes = 0
+        self._newest: bytes | None = None  # of those that may be dropped, for when the backlog is gone
         self.closed = False
 
     def write(self, message: bytes, *, may_drop: bool) -> None:
-        """Event loop only. Send without blocking; what the socket does not take waits, or is dropped if
-        ``may_drop``.
+        """Event loop only. Send without blocking; what the socket does not take waits.
+
+        Of messages that ``may_drop`` only the newest waits, and it always arrives: a client that has just stopped the
+        clock waits for the latest frame, and no other will follow.
         """
         if self.closed:
             return
         if self._backlog:
-            if not may_drop:
+            if may_drop:
+                self._newest = message
+            else:
+                self._catch_up()
                 self._enqueue(memoryview(message))
             return
         try:
@@ -106,6 +112,11 @@ class Subscriber:
             logger.warning("a client does not read its stream: closing it")
             self.close()
 
+    def _catch_up(self) -> None:
+        if self._newest is not None:
+            self._enqueue(memoryview(self._newest))
+            self._newest = None
+
     def _flush(self) -> None:
         while self._backlog:
             head = self._backlog[0]
@@ -121,6 +132,8 @@ class Subscriber:
                 self._backlog[0] = head[sent:]
                 return
             self._backlog.popleft()
+            if not self._backlog:
+                self._catch_up()
         self._loop.remove_writer(self._connection)
 
     def close(self) -> None:
@@ -129,6 +142,7 @@ class Subscriber:
             return
         self.closed = True
         self._backlog.clear()
+        self._newest = None
         self._loop.remove_writer(self._connection)
         self._loop.remove_reader(self._connection)
         self._connection.close()
