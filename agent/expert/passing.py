@@ -19,6 +19,7 @@ from linkvla.agent.expert.detour import (
     ways_past,
 )
 from linkvla.agent.expert.gaps import TIMES, ego_trip, is_free, reached
+from linkvla.agent.expert.leaning import lean
 from linkvla.agent.expert.obstacles import Obstacle, next_obstacle
 from linkvla.agent.expert.planner import EGO_HALF_LENGTH
 from linkvla.agent.expert.surroundings import Nature, Other
@@ -45,6 +46,7 @@ class Passing:
         self._locked = False
         self._members: frozenset[int] = frozenset()
         self._yields_to: int | None = None  # actor id of an emergency vehicle
+        self._leaning: Detour | None = None  # never locked: what blocks the road comes first
         self._waited = 0.0  # s
 
     def update(self, arc: float, speed: float, others: Sequence[Other], wish: np.ndarray) -> bool:
@@ -72,6 +74,8 @@ class Passing:
         else:
             self._detour = self._choose(arc, trip, others) or self._move_aside(arc, speed, trip, others)
             self._locked = self._detour is not None and arc >= self._detour.start
+            self._leaning = None if self._detour is not None else self._lean(arc, speed, trip, others)
+            self._detour = self._detour or self._leaning
         self._waited = self._waited + _TICK if self.hold is not None and speed < _WAITING else 0.0
         if self._detour == before:
             return False
@@ -117,6 +121,19 @@ class Passing:
         vehicle = next((other for other in others if other.number == self._yields_to), None)
         if arc < self._detour.last and not is_past(vehicle, arc):
             self._detour = staying_aside(self._detour, arc, speed)
+
+    def _lean(self, arc: float, speed: float, trip: np.ndarray, others: Sequence[Other]) -> Detour | None:
+        """Room for those who come over the edge of the lane; a movement that has begun is carried through."""
+        new = lean(others, arc, trip, speed, float(self._route.lane_width[self._route.index_at(arc)]))
+        old = self._leaning
+        if old is None or not old.start <= arc <= old.end:
+            return new
+        if new is None or new.way.shift * old.way.shift < 0.0 or arc > old.last:
+            return old
+        last = max(old.last, new.last)
+        return replace(
+            old, way=max(old.way, new.way, key=lambda way: abs(way.shift)), last=last, end=last + old.end - old.last
+        )
 
     def _follow_up(self, trip: np.ndarray, others: Sequence[Other]) -> None:
         """Stay out for as long as those who are being passed need, and for what comes right after them."""

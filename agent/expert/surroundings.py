@@ -40,12 +40,17 @@ class Other(NamedTuple):
     left: float  # m to the right of the route, its left side
     right: float  # m to the right of the route, its right side
     speed: float  # m/s along the route, negative for oncoming ones
-    same_way: bool  # it points along the route rather than against it
+    along: float  # cosine of the angle between it and the route, negative for those who point against the route
 
     @property
     def middle(self) -> float:
         """m to the right of the route."""
         return 0.5 * (self.left + self.right)
+
+    @property
+    def same_way(self) -> bool:
+        """Whether it points along the route rather than against it."""
+        return self.along > 0.0
 
 
 def place_others(route: DenseRoute, arc: float, traffic: Traffic, actors: Mapping[int, carla.Actor]) -> list[Other]:
@@ -75,7 +80,7 @@ def place_others(route: DenseRoute, arc: float, traffic: Traffic, actors: Mappin
                 float(np.nanmin(offsets[index])),
                 float(np.nanmax(offsets[index])),
                 float(velocity_x * math.cos(heading) + velocity_y * math.sin(heading)),
-                math.cos(rows[index, 3] - heading) > 0.0,
+                math.cos(rows[index, 3] - heading),
             )
         )
     return sorted(found, key=lambda other: other.first)

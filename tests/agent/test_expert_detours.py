@@ -29,7 +29,8 @@ TWO_WAY = Cut(3.5, Lane(-3.5, 3.5, False), None)
 
 
 def other(first, middle, *, nature=Nature.DRIVING, length=4.6, width=1.9, speed=0.0, same_way=True, number=1):
-    return Other(number, nature, first, first + length, middle - width / 2, middle + width / 2, speed, same_way)
+    along = 1.0 if same_way else -1.0
+    return Other(number, nature, first, first + length, middle - width / 2, middle + width / 2, speed, along)
 
 
 def parked(first, middle=1.2, number=7):
@@ -264,3 +265,38 @@ def test_there_is_no_moving_aside_into_oncoming_traffic_or_cars_beside():
     assert not Passing(ROUTE, lambda arc: TWO_WAY).update(0.0, 8.0, [siren(-40.0)], WISH)
     beside = other(1.0, -3.5, speed=8.0, number=2)
     assert not Passing(ROUTE, lambda arc: ONE_WAY).update(0.0, 8.0, [siren(-40.0), beside], WISH)
+
+
+def test_oncoming_cars_over_the_line_get_room_within_the_lane():
+    def scene(time):
+        return [oncoming(90.0 + 40.0 * k - 10.0 * time)._replace(left=-3.1, right=-1.2, number=k) for k in range(3)]
+
+    seen, waited, passing = drive(scene, TWO_WAY)
+    assert seen.max() == pytest.approx(0.37, abs=0.03) and seen.min() == 0.0
+    assert waited == 0.0 and passing.line is ROUTE
+
+
+def test_cars_parked_close_by_get_room_for_their_doors():
+    seen, _, _ = drive(lambda time: [parked(100.0, 2.5)], Cut(3.5, None, None))
+    assert seen[103] == pytest.approx(2.5 - 0.95 - 0.9 - EGO_HALF_WIDTH, abs=0.01)
+    assert seen.max() == 0.0 and seen[140] == 0.0
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        oncoming(60.0),  # keeps to its lane
+        oncoming(60.0)._replace(left=-3.1, right=-1.2, along=-0.8),  # turns
+        other(60.0, 2.6),  # stands in the next lane, as in a queue
+    ],
+)
+def test_ordinary_traffic_gets_no_room_of_the_lane(one):
+    assert not Passing(ROUTE, lambda arc: TWO_WAY).update(30.0, 8.0, [one], WISH)
+
+
+def test_what_blocks_the_road_comes_before_room_for_others():
+    passing = Passing(ROUTE, lambda arc: ONE_WAY)
+    assert passing.update(30.0, 8.0, [oncoming(60.0)._replace(left=-3.1, right=-1.2)], WISH)
+    assert passing.line.y.max() > 0.1
+    assert passing.update(31.0, 8.0, [parked(90.0)], WISH)
+    assert passing.line.y.min() < -3.4
