@@ -63,15 +63,16 @@ def _line(builder: MeshBuilder, edge: np.ndarray, across: np.ndarray, kind: str,
 
 def _dashes(points: np.ndarray, across: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
     length = np.r_[0.0, np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=1))]
-    pieces, start = [], 0.5 * GAP
+    at, start = [], 0.5 * GAP
     while start < length[-1]:
-        at = np.array([start, min(start + 0.5 * DASH, length[-1]), min(start + DASH, length[-1])])
-        piece, side = (
-            np.column_stack([np.interp(at, length, values[:, k]) for k in range(3)]) for values in (points, across)
-        )
-        pieces.append((piece, side))
+        at += [start, min(start + 0.5 * DASH, length[-1]), min(start + DASH, length[-1])]
         start += DASH + GAP
-    return pieces
+    if not at:
+        return []
+    piece, side = (
+        np.column_stack([np.interp(at, length, values[:, k]) for k in range(3)]) for values in (points, across)
+    )
+    return list(zip(piece.reshape(-1, 3, 3), side.reshape(-1, 3, 3)))
 
 
 def add_crosswalk(builder: MeshBuilder, outline: np.ndarray, height: Callable[[float, float, float], float]) -> None:

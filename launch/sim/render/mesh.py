@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -49,9 +50,14 @@ class MeshBuilder:
 
     def quads(self, a, b, c, d, material: Material, look: Look, colour: Colour, paint: int = 0) -> None:
         """Add quads with corners a, b, c, d in turn, each (3,) or (N, 3); ``colour`` one triple or (N, 3)."""
-        a, b, c, d = (np.atleast_2d(np.asarray(p, np.float64)) for p in (a, b, c, d))
-        corners = np.stack([np.stack([a, b, c], 1), np.stack([a, c, d], 1)], 1)
-        colours = np.repeat(np.broadcast_to(np.asarray(colour, np.float64), (len(a), 3)), 2, axis=0)
+        first = np.asarray(a, np.float64)
+        corners = np.empty((len(first) if first.ndim == 2 else 1, 2, 3, 3))
+        corners[:, 0, 0] = corners[:, 1, 0] = first
+        corners[:, 0, 1] = b
+        corners[:, 0, 2] = corners[:, 1, 1] = c
+        corners[:, 1, 2] = d
+        colour = np.asarray(colour, np.float64)
+        colours = colour if colour.ndim == 1 else np.repeat(colour, 2, axis=0)
         self.triangles(corners.reshape(-1, 3, 3), material, look, colours, paint)
 
     def polygon(self, points: np.ndarray, material: Material, look: Look, colour: Colour, paint: int = 0) -> None:
@@ -67,10 +73,14 @@ class MeshBuilder:
         """Add a convex solid between two rings of N points (N, 3); ``caps`` is "both", "top" or "none"."""
         bottom, top = np.asarray(bottom, np.float64), np.asarray(top, np.float64)
         centre = np.concatenate([bottom, top]).mean(0)
-        after, above = np.roll(bottom, -1, 0), np.roll(top, -1, 0)
-        side = np.concatenate([np.stack([bottom, after, above], 1), np.stack([bottom, above, top], 1)])
+        count = len(bottom)
+        side = np.empty((2 * count, 3, 3))
+        side[:count, 0] = side[count:, 0] = bottom
+        side[: count - 1, 1], side[count - 1, 1] = bottom[1:], bottom[0]
+        side[: count - 1, 2], side[count - 1, 2] = top[1:], top[0]
+        side[count:, 1], side[count:, 2] = side[:count, 2], top
         self.triangles(_facing_away(side, centre), material, look, colour, paint)
-        cap = np.array([[0, i, i + 1] for i in range(1, len(top) - 1)])
+        cap = _fan(len(top))
         if caps != "none":
             self.triangles(_facing_away(top[cap], centre), material, look, colour, paint)
         if caps == "both":
@@ -140,8 +150,15 @@ def _at(ring: np.ndarray, z: float) -> np.ndarray:
     return np.column_stack([ring, np.full(len(ring), float(z))])
 
 
+@lru_cache(maxsize=32)
+def _fan(points: int) -> np.ndarray:
+    """(points - 2, 3) rows of the triangles of a convex polygon."""
+    return np.array([[0, i, i + 1] for i in range(1, points - 1)])
+
+
 def _facing_away(triangles: np.ndarray, centre: np.ndarray) -> np.ndarray:
-    normal = np.cross(triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0])
+    (ax, ay, az), (bx, by, bz) = (triangles[:, 1] - triangles[:, 0]).T, (triangles[:, 2] - triangles[:, 0]).T
+    normal = np.column_stack([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx])
     inward = np.einsum("ij,ij->i", normal, triangles.mean(1) - centre) < 0.0
     out = triangles.copy()
     out[inward] = out[inward][:, ::-1]

@@ -174,7 +174,8 @@ def _wall(
 def simplify(points: np.ndarray, longest: float = LONGEST, flatness: float = FLATNESS) -> np.ndarray:
     """Indices of the points of a poly-line (n, k) to keep so that none left out is off its chord by ``flatness``."""
     keep, start, last = [0], 0, len(points) - 1
-    length = np.r_[0.0, np.cumsum(np.linalg.norm(np.diff(points[:, :3], axis=0), axis=1))]
+    steps = points[1:, :3] - points[:-1, :3]
+    length = [0.0, *np.cumsum(np.sqrt((steps * steps).sum(1))).tolist()]
     while start < last:
         end = start + 1
         while end < last and length[end + 1] - length[start] <= longest:

@@ -54,10 +54,10 @@ def survey(strips: list[LaneStrip]) -> Plan:
     low, high = points.min(0) - MARGIN, points.max(0) + MARGIN
     taken = np.zeros(np.ceil(high - low).astype(int)[::-1] + 1, np.uint8)
     for strip in strips:
-        outline = np.concatenate([strip.left[:, :2], strip.right[::-1, :2]]) - low
-        for i in range(len(strip.left) - 1):
-            quad = np.stack([outline[i], outline[i + 1], outline[-2 - i], outline[-1 - i]])
-            cv2.fillPoly(taken, [np.round(quad).astype(np.int32)], 1)
+        left, right = strip.left[:, :2] - low, strip.right[:, :2] - low
+        quads = np.round(np.stack([left[:-1], left[1:], right[1:], right[:-1]], 1)).astype(np.int32)
+        for quad in quads:
+            cv2.fillPoly(taken, [quad], 1)
     return Plan(low, cv2.dilate(taken, np.ones((5, 5), np.uint8)))
 
 
