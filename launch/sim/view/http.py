@@ -70,6 +70,8 @@ class HttpServer:
                 pass
         except (OSError, asyncio.TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             pass  # a browser that is gone, slow or not speaking HTTP
+        except asyncio.CancelledError:
+            pass  # by close(): asyncio's streams would report a task that ends as cancelled
         finally:
             self._tasks.discard(task)
             with contextlib.suppress(OSError, RuntimeError):
