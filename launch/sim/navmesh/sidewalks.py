@@ -14,6 +14,7 @@ import numpy as np
 
 from linkvla.launch.sim.navmesh.shapes import convex
 from linkvla.launch.sim.world.ground import KERB
+from linkvla.launch.sim.world.superelevation import Superelevation
 from linkvla.launch.sim.world.town import Town
 
 STEP = 2.0  # between cross-sections asked of the map
@@ -44,7 +45,8 @@ def sidewalk_bands(town: Town) -> list[Band]:
     lanes = [lane for road in root.findall("road") for lane in sidewalk_lanes(road)]
     if sum(end - start for _, _, start, end in lanes) > LONGEST_LANES:
         return []
-    bands = [band for lane in lanes if (band := _band(town, *lane)) is not None]
+    leaning = Superelevation(town.xodr)
+    bands = [band for lane in lanes if (band := _band(town, leaning, *lane)) is not None]
     return [_simplified(band) for band in _chained(bands)]
 
 
@@ -60,7 +62,7 @@ def sidewalk_lanes(road: ElementTree.Element) -> Iterator[tuple[int, int, float,
                 yield int(road.get("id", "0")), int(lane.get("id", "0")), start + 1e-3, end - 1e-3
 
 
-def _band(town: Town, road_id: int, lane_id: int, start: float, end: float) -> Band | None:
+def _band(town: Town, leaning: Superelevation, road_id: int, lane_id: int, start: float, end: float) -> Band | None:
     places, across = [], []
     for s in np.linspace(start, end, max(1, math.ceil((end - start) / STEP)) + 1).tolist():
         waypoint = town.map.get_waypoint_xodr(road_id, lane_id, s)
@@ -69,8 +71,9 @@ def _band(town: Town, road_id: int, lane_id: int, start: float, end: float) -> B
         transform, width = waypoint.transform, waypoint.lane_width
         half = width / 2.0 - min(_KEEP_OFF, width / 4.0)
         yaw = math.radians(transform.rotation.yaw)
-        places.append((transform.location.x, transform.location.y, transform.location.z + KERB))
-        across.append((-math.sin(yaw) * half, math.cos(yaw) * half, 0.0))
+        lift, slope = leaning.tilt(waypoint)
+        places.append((transform.location.x, transform.location.y, transform.location.z + lift + KERB))
+        across.append((-math.sin(yaw) * half, math.cos(yaw) * half, slope * half))
     if len(places) < 2:
         return None
     centre, right = np.array(places), np.array(across)

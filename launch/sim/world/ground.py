@@ -13,15 +13,17 @@ from numba import njit
 from linkvla.launch.sim.world.lanes import is_driving
 from linkvla.launch.sim.world.opendrive import read_road_file
 from linkvla.launch.sim.world.pose import Pose
+from linkvla.launch.sim.world.superelevation import Superelevation
 from linkvla.launch.sim.world.town import Town
 
 SPACING = 2.0  # m between samples of one lane
 CELL = 6.0  # m, edge of a grid cell
 STOREY = 3.0  # weight of height against distance in the plane: keeps overpasses apart
+WIDEST = 8.0  # m from a lane's middle to which the ground beside it leans as the lane does
 KERB = 0.15  # m, height of sidewalks over the road
 
 # Columns of a sample row.
-SX, SY, SZ, UX, UY, GRADE, HALF_WIDTH, ROAD, LANE, LIMIT = range(10)
+SX, SY, SZ, UX, UY, GRADE, HALF_WIDTH, ROAD, LANE, LIMIT, BANK = range(11)
 
 
 @njit(cache=True)
@@ -59,9 +61,10 @@ def _query(samples, starts, order, low_x, low_y, nx, ny, points, out):  # pragma
         dx, dy = x - sample[SX], y - sample[SY]
         along = min(max(dx * sample[UX] + dy * sample[UY], -3.0), 3.0)
         across = -dx * sample[UY] + dy * sample[UX]
-        out[row, 0] = sample[SZ] + along * sample[GRADE]
-        out[row, 1] = sample[UX] * sample[GRADE]
-        out[row, 2] = sample[UY] * sample[GRADE]
+        beside = min(max(across, -WIDEST), WIDEST)
+        out[row, 0] = sample[SZ] + along * sample[GRADE] + beside * sample[BANK]
+        out[row, 1] = sample[UX] * sample[GRADE] - sample[UY] * sample[BANK]
+        out[row, 2] = sample[UY] * sample[GRADE] + sample[UX] * sample[BANK]
         out[row, 3] = index
         out[row, 4] = across
 
@@ -70,7 +73,7 @@ class Ground:
     """Height, slope and nearest lane anywhere in a town."""
 
     def __init__(self, town: Town) -> None:
-        roads = read_road_file(town.xodr, town.name)
+        roads, leaning = read_road_file(town.xodr, town.name), Superelevation(town.xodr)
         rows = []
         for waypoint in town.map.generate_waypoints(SPACING):
             if not is_driving(waypoint):
@@ -80,8 +83,9 @@ class Ground:
             road_id = waypoint.road_id
             limit = roads.speed_limit(road_id, waypoint.s)
             half = waypoint.lane_width / 2.0
-            place = (location.x, location.y, location.z, math.cos(yaw), math.sin(yaw), math.tan(pitch))
-            rows.append((*place, half, road_id, waypoint.lane_id, limit))
+            lift, bank = leaning.tilt(waypoint)
+            place = (location.x, location.y, location.z + lift, math.cos(yaw), math.sin(yaw), math.tan(pitch))
+            rows.append((*place, half, road_id, waypoint.lane_id, limit, bank))
         self.samples = np.array(rows, dtype=np.float64)
         low = self.samples[:, :2].min(axis=0) - CELL
         high = self.samples[:, :2].max(axis=0) + CELL

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from linkvla.launch.sim.world.lanes import angle_between, is_driving, right_edge_offset
 from linkvla.launch.sim.world.signals import KERB_CLEARANCE, STOP_SIGN, TRAFFIC_LIGHT
+from linkvla.launch.sim.world.superelevation import from_lane_0, polynomial
 
 if TYPE_CHECKING:
     import carla
@@ -103,7 +104,8 @@ def _add_signal(roads: dict[int, ElementTree.Element], approach: _Approach, kind
     signals = road.find("signals")
     if signals is None:
         signals = ElementTree.SubElement(road, "signals")
-    edge = _lane_offset(road, outermost.s) + (-1.0 if ahead else 1.0) * (_to_right_edge(outermost) + KERB_CLEARANCE)
+    beside = _to_right_edge(outermost) + KERB_CLEARANCE
+    edge = polynomial(road, "lanes/laneOffset", outermost.s) + (-beside if ahead else beside)
     light = kind == TRAFFIC_LIGHT
     attributes = {
         "name": "Light" if light else "Stop",
@@ -133,20 +135,4 @@ def _add_controller(root: ElementTree.Element, junction: ElementTree.Element, li
 
 def _to_right_edge(outermost: carla.Waypoint) -> float:
     """Metres from the middle of the road (its lane 0) to the right edge of the carriageway."""
-    total = outermost.lane_width / 2.0 + right_edge_offset(outermost)
-    lane = outermost.get_left_lane()
-    while lane is not None and lane.lane_id * outermost.lane_id > 0:
-        total += lane.lane_width
-        lane = lane.get_left_lane()
-    return total
-
-
-def _lane_offset(road: ElementTree.Element, s: float) -> float:
-    """Metres by which lane 0 lies to the left of the reference line at ``s``."""
-    offset = 0.0
-    for element in road.findall("lanes/laneOffset"):
-        start, a, b, c, d = (float(element.get(name, "0")) for name in ("s", "a", "b", "c", "d"))
-        if start <= s:
-            ds = s - start
-            offset = a + ds * (b + ds * (c + ds * d))
-    return offset
+    return from_lane_0(outermost) + right_edge_offset(outermost)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass
 
@@ -53,18 +54,20 @@ class RoadFile:
         return limit
 
 
-def _number(element: ElementTree.Element, name: str, default: float = 0.0) -> float:
+def number(element: ElementTree.Element, name: str, default: float = 0.0) -> float:
+    """A finite number from an attribute; ``default`` for anything else."""
     try:
-        return float(element.get(name, default))
+        value = float(element.get(name, default))
     except ValueError:
         return default
+    return value if math.isfinite(value) else default
 
 
 def _valid_lanes(element: ElementTree.Element) -> tuple[int, ...] | None:
     lanes: list[int] = []
     validities = element.findall("validity")
     for validity in validities:
-        first, last = int(_number(validity, "fromLane")), int(_number(validity, "toLane"))
+        first, last = int(number(validity, "fromLane")), int(number(validity, "toLane"))
         lanes += [lane for lane in range(min(first, last), max(first, last) + 1) if lane != 0]
     return tuple(dict.fromkeys(lanes)) if validities else None
 
@@ -81,8 +84,8 @@ def _signals_of(road: ElementTree.Element, kinds: dict[str, str]) -> list[Signal
                 sign_id=sign_id,
                 kind=kinds.get(sign_id, ""),
                 road_id=road_id,
-                s=_number(element, "s"),
-                t=_number(element, "t"),
+                s=number(element, "s"),
+                t=number(element, "t"),
                 orientation=element.get("orientation", "none"),
                 lanes=_valid_lanes(element),
                 is_reference=element.tag == "signalReference",
@@ -97,9 +100,9 @@ def _speeds_of(road: ElementTree.Element) -> tuple[tuple[float, float], ...]:
         speed = kind.find("speed")
         if speed is None:
             continue
-        value = _number(speed, "max")
+        value = number(speed, "max")
         if value > 0.0:
-            speeds.append((_number(kind, "s"), value * KMH_PER_UNIT.get(speed.get("unit"), 3.6)))
+            speeds.append((number(kind, "s"), value * KMH_PER_UNIT.get(speed.get("unit"), 3.6)))
     return tuple(sorted(speeds))
 
 
@@ -130,7 +133,7 @@ def read_road_file(xodr: str, name: str) -> RoadFile:
         for controller in junction.findall("controller")
     }
     stop_lines = [
-        StopLineObject(int(road.get("id", "0")), _number(item, "s"), _number(item, "t"))
+        StopLineObject(int(road.get("id", "0")), number(item, "s"), number(item, "t"))
         for road in roads
         for item in road.findall("objects/object")
         if "stopline" in (item.get("name", "") + item.get("subtype", "")).lower()
@@ -140,6 +143,6 @@ def read_road_file(xodr: str, name: str) -> RoadFile:
         controller_of=controller_of,
         junction_of_controller=junction_of_controller,
         road_speeds={int(road.get("id", "0")): _speeds_of(road) for road in roads},
-        road_lengths={int(road.get("id", "0")): _number(road, "length") for road in roads},
+        road_lengths={int(road.get("id", "0")): number(road, "length") for road in roads},
         stop_line_objects=tuple(stop_lines),
     )
