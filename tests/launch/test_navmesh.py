@@ -134,6 +134,14 @@ def test_a_crossing_joins_two_sidewalks_by_ramps():
     assert {polygon.area for polygon in polygons} == {Area.SIDEWALK}
 
 
+def test_a_crossing_may_begin_a_hair_beside_a_cross_section():
+    bands = street()
+    way = Crossing((Landing(0, 1, 1.0 + 1e-7, 2.0 - 1e-7), Landing(1, 0, 1.0, 2.0 + 1e-7)), Area.CROSSWALK)
+    vertices, polygons = build(bands, [way])
+    assert sum(polygon.area == Area.CROSSWALK for polygon in polygons) == 3
+    assert len(walkable_from(read(write_mesh(vertices, polygons))[0], 0)) == len(polygons)
+
+
 def test_what_does_not_fit_into_a_file_is_refused():
     with pytest.raises(ValueError, match="0 polygons"):
         write_mesh(np.zeros((0, 3)), [])

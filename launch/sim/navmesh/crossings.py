@@ -48,12 +48,15 @@ def crossings(town: Town, bands: list[Band]) -> list[Crossing]:
     wanted = [(*_ends(outline), Area.CROSSWALK) for outline in town.crosswalks]
     wanted += [(left, right, Area.ROAD) for left, right in _across_roads(town)]
     found: list[Crossing] = []
+    taken: dict[int, list[Landing]] = {}  # by band
     for start, end, area in wanted:
         a, b = sides.land(start, end.mean(axis=0)), sides.land(end, start.mean(axis=0))
         if a is None or b is None or _clash(a, b):
             continue
-        if not any(_clash(taken, new) for crossing in found for taken in crossing.ends for new in (a, b)):
+        if not any(_clash(other, new) for new in (a, b) for other in taken.get(new.band, ())):
             found.append(Crossing((a, b), area))
+            for new in (a, b):
+                taken.setdefault(new.band, []).append(new)
     return found
 
 

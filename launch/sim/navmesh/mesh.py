@@ -17,6 +17,7 @@ from linkvla.launch.sim.world.town import Town
 logger = logging.getLogger(__name__)
 
 _RAMP = 0.6  # m long, from the sidewalk down to the road
+_SAME = 1e-6  # of a piece of sidewalk: cuts this near are one
 LAYOUT = 1  # goes up when the mesh of one and the same town changes: clients keep files by name
 
 
@@ -39,10 +40,12 @@ def navigation_mesh(town: Town) -> bytes:
 def build(bands: list[Band], ways: list[Crossing]) -> tuple[np.ndarray, list[Polygon]]:
     """Vertices, (N, 3) metres, and the convex polygons over them."""
     mesh = _Mesh()
-    landings = [landing for crossing in ways for landing in crossing.ends]
+    landings: dict[int, list[Landing]] = {}  # by band
+    for landing in (end for crossing in ways for end in crossing.ends):
+        landings.setdefault(landing.band, []).append(landing)
     edges: dict[Landing, tuple[int, int]] = {}
     for index, band in enumerate(bands):
-        edges.update(mesh.pave(band, [landing for landing in landings if landing.band == index]))
+        edges.update(mesh.pave(band, landings.get(index, [])))
     for crossing in ways:
         mesh.bridge(edges[crossing.ends[0]], edges[crossing.ends[1]], crossing.area)
     return np.array(mesh.vertices).reshape(-1, 3), mesh.polygons
@@ -59,11 +62,17 @@ class _Mesh:
         """Cover a band with quadrilaterals; the two vertices of each landing."""
         inner = [u for u in range(band.sides.shape[1]) if not any(a.first < u < a.last for a in landings)]
         cuts = sorted({*map(float, inner), *(u for a in landings for u in (a.first, a.last))})
-        cuts = [u for i, u in enumerate(cuts) if i == 0 or u - cuts[i - 1] > 1e-6]
-        rows = {u: self._row(band, u) for u in cuts}
+        kept: list[float] = []
+        rows: dict[float, tuple[int, int]] = {}
+        for u in cuts:
+            if kept and u - kept[-1] <= _SAME:
+                rows[u] = rows[kept[-1]]
+            else:
+                rows[u] = self._row(band, u)
+                kept.append(u)
         if band.closed:
-            rows[cuts[-1]] = rows[cuts[0]]
-        for start, end in pairwise(cuts):
+            rows.update((u, rows[kept[0]]) for u in cuts if u >= kept[-1])
+        for start, end in pairwise(kept):
             self._cover((rows[start][0], rows[end][0], rows[end][1], rows[start][1]), Area.SIDEWALK)
         return {a: (rows[a.first][a.side], rows[a.last][a.side]) for a in landings}
 
