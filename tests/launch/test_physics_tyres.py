@@ -173,6 +173,11 @@ def test_tuning_shows_in_the_speed_after_ten_seconds(tuning, slower):
     assert tuned < own - 1.0 if slower else tuned > own + 1.0
 
 
+def test_the_lightest_car_pulls_no_harder_than_its_tyres_hold():
+    feather = Tuning(mass=1.0).parameters(MKZ, parameters_of(MKZ), 0.0)
+    assert 5.0 < run(0.0, 0.5, feather, throttle=1.0)[columns.SPEED] < 0.5 * 14.0 + 1e-9
+
+
 def test_weak_brakes_and_a_steering_curve():
     weak = Tuning(brakes=0.3).parameters(MKZ, parameters_of(MKZ), 0.0)
     assert run(15.0, 20.0, weak, brake=1.0)[columns.X] > 2.0 * stopping_distance(15.0)

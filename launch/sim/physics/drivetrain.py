@@ -124,8 +124,8 @@ def longitudinal(speed, control, parameter):  # pragma: no cover - compiled
         friction += HAND_BRAKE * parameter[HAND_BRAKES]
     if throttle <= 0.0 and size < 0.3 and control[GEAR_LOSS] < 1.0:
         friction += 0.6  # a car in gear does not creep on a gentle slope
-    if control[LOST_GRIP] > 0.0:  # the tyres pass on no more than they hold, the air does the rest
-        most = GRIP * (1.0 - control[LOST_GRIP])
-        push = min(push, most)
+    most = GRIP * (1.0 - control[LOST_GRIP])
+    push = min(push, most)  # the tyres pass on no more than they hold
+    if control[LOST_GRIP] > 0.0:  # the air does the rest
         friction = min(friction, most + parameter[AIR] * size * size)
     return (-push if backwards else push) - GRAVITY * control[SLOPE], friction

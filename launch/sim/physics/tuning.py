@@ -35,7 +35,7 @@ class Tuning:
     brakes: float = 1.0  # share of the brakes' torque
     hand_brake: float = 1.0
     drag: float = 0.0  # added to the drag coefficient
-    gears: tuple[float, ...] = GEARS  # forward ratios
+    gears: tuple[float, ...] = GEARS  # forward ratios, at least one
     final_ratio: float = FINAL_RATIO
     max_rpm: float = MAX_RPM
 
@@ -57,12 +57,12 @@ class Tuning:
         """m/s at which the engine reaches its highest speed in a forward gear, 1 upwards; 0, none, in neutral."""
         if gear <= 0:
             return 0.0
-        ratio = self.gears[min(gear, len(self.gears)) - 1] if self.gears else GEARS[-1]
+        ratio = self.gears[min(gear, len(self.gears)) - 1]
         return self.max_rpm * 2.0 * math.pi / 60.0 * WHEEL_RADIUS / max(ratio * self.final_ratio, 1e-3)
 
     def gear_loss(self, gear: int, speed: float) -> float:
         """Share of the pull that a gear costs, 1 for neutral, at a speed in m/s: a high gear pulls weakly when slow."""
-        if gear <= 0 or not self.gears:
+        if gear <= 0:
             return 1.0
         automatic = self.gears[min(int(abs(speed) / SHIFT_SPEED), len(self.gears) - 1)]
         chosen = self.gears[min(gear, len(self.gears)) - 1]

@@ -18,9 +18,7 @@ STIFFNESS_FRONT = 120.0  # m/s^2 per radian of slip angle
 STIFFNESS_REAR = 130.0  # stiffer than in front: cars understeer a little and run straight
 RELAXATION_SPEED = 0.5  # m/s, below which tyres hold as at this speed
 LENGTHWISE = 0.87  # of the grip at most is lost to cornering by braking or pulling: brakes do not lock
-FRONT_GRIP = (
-    0.93  # share of the grip that the front tyres reach: a car that turns in too fast runs wide, it does not spin
-)
+FRONT_GRIP = 0.93  # share of the grip that front tyres reach: who turns in too fast runs wide and does not spin
 LOCKED_GRIP = 0.35  # share of its grip that an axle keeps sideways under the hand brake
 HAND_BRAKE_SPEED = 9.0  # m/s, above which the hand brake locks the wheels behind
 TYRES_FROM, TYRES_FULL = 16.0, 20.0  # m/s: between them the kinematic bicycle fades out

@@ -161,7 +161,10 @@ def step_kinematic(
     dt: float,
     wheel_rad: float | None = None,
 ) -> tuple[float, float, float, float]:
-    """What a lone MKZ does on flat ground in ``World.step``.
+    """What a lone MKZ does on flat ground in ``World.step``, from rolling without slip.
+
+    One call ends with the slide that tyres left it, which the four numbers do not hold: calls in a row follow
+    ``World.step`` up to TYRES_FROM only.
 
     Args:
         x, y: metres, world.
