@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import carla
 import numpy as np
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from linkvla.launch.sim.render.camera import Camera, CameraRenderer
 from linkvla.launch.sim.render.materials import Material
+from linkvla.launch.sim.render.roads import FLATNESS, LONGEST, simplify
 from linkvla.launch.sim.render.scene import TownScene
 from linkvla.launch.sim.render.snapshot import RenderActor, SceneSnapshot
 from linkvla.launch.sim.world.pose import Box, Pose
@@ -228,3 +230,17 @@ def test_seeds_invent_different_surroundings(scene):
 def test_cameras_that_cannot_be(width, height, fov):
     with pytest.raises(ValueError, match="camera"):
         Camera(width, height, fov)
+
+
+@given(st.lists(st.tuples(st.floats(0.1, 3.0), st.floats(-0.02, 0.02)), min_size=1, max_size=60))
+@settings(max_examples=60, deadline=None)
+def test_a_simplified_line_leaves_out_only_what_lies_on_its_chords(steps):
+    ahead, aside = np.cumsum(np.array([(0.0, 0.0), *steps]), axis=0).T
+    points = np.column_stack([ahead, aside, np.zeros_like(ahead)])
+    kept = simplify(points)
+    assert kept[0] == 0 and kept[-1] == len(points) - 1
+    for first, last in pairwise(kept.tolist()):
+        share = (np.arange(first, last + 1) - first) / (last - first)
+        chord = points[first] + share[:, None] * (points[last] - points[first])
+        assert np.abs(points[first : last + 1] - chord).max() <= FLATNESS + 1e-9
+        assert last == first + 1 or ahead[last] - ahead[first] <= LONGEST + 1e-9

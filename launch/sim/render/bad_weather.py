@@ -113,6 +113,7 @@ def add_rain(rgb: np.ndarray, height: int, strength: float, wind: float, light: 
     veil = np.zeros((height, width), np.uint8)
     for (start, end), bright in zip((ends * 16.0).astype(np.int32).tolist(), weight):
         cv2.line(veil, start, end, bright, 1 if scale < 2.0 else 2, cv2.LINE_AA, 4)
-    share = (veil[: len(rgb), :, None] * np.float32(0.55 / 255.0)).astype(np.float32)
+    wet = np.nonzero(veil[: len(rgb)])
+    share = veil[wet][:, None] * np.float32(0.55 / 255.0)
     drop = np.clip(light * 1.05 + 0.10, 0.0, 1.0).astype(np.float32) * 255.0
-    rgb[:] = (rgb + (drop - rgb) * share).astype(np.uint8)
+    rgb[wet] = (rgb[wet] + (drop - rgb[wet]) * share).astype(np.uint8)

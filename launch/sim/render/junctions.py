@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 
@@ -29,15 +31,17 @@ def add_junction_fill(builder: MeshBuilder, strips: list[LaneStrip], asphalt: Co
         if strip.in_junction and strip.kind != "Sidewalk":
             _paint(junction, strip, low)
     gap = _gaps(road, walk, junction)
-    height = _heights(inside, low, shape)
     # One quad for each run of cells in a row.
     padded = np.pad(gap.astype(np.int8), ((0, 0), (1, 1)))
     row, start = np.nonzero(np.diff(padded, axis=1) == 1)
     _, end = np.nonzero(np.diff(padded, axis=1) == -1)
-    corner = []
     after = row + 1
-    for i, j in ((row, start), (row, end), (after, end), (after, start)):
-        z = height[np.minimum(i, shape[0] - 1), np.minimum(j, shape[1] - 1)]
+    places = ((row, start), (row, end), (after, end), (after, start))
+    wanted = [(np.minimum(i, shape[0] - 1), np.minimum(j, shape[1] - 1)) for i, j in places]
+    height = _heights(inside, low, shape, wanted)
+    corner = []
+    for (i, j), cells in zip(places, wanted):
+        z = height[cells]
         # Rows overlap a little: edges that only touch leave cracks where their ends differ.
         side = -0.15 if i is row else 0.15
         corner.append(np.column_stack([low[0] + j * CELL, low[1] + (i + side) * CELL, z - DROP]))
@@ -78,17 +82,31 @@ def _gaps(road: np.ndarray, walk: np.ndarray, junction: np.ndarray) -> np.ndarra
     return (solid > 0) & (cv2.dilate(junction | out, np.ones((5, 5), np.uint8)) > 0)
 
 
-def _heights(strips: list[LaneStrip], low: np.ndarray, shape: np.ndarray) -> np.ndarray:
-    """Road height around junctions, (rows, columns) float64 m: means of the lane points, near ones weighing most."""
+def _heights(
+    strips: list[LaneStrip], low: np.ndarray, shape: np.ndarray, wanted: list[tuple[np.ndarray, np.ndarray]]
+) -> np.ndarray:
+    """Road height, (rows, columns) float64 m, at the wanted cells (rows, columns); 0 elsewhere and far from all roads.
+
+    Means of the lane points, near ones weighing most. A wide mean costs seconds in a large town: it is taken only
+    around the cells that the narrower one does not reach.
+    """
     total, weight = np.zeros(shape), np.zeros(shape)
     for strip in strips:
         points = np.concatenate([strip.left, strip.centre, strip.right])
         cell = np.clip(((points[:, :2] - low) / CELL).astype(int), 0, np.array(shape)[::-1] - 1)
         np.add.at(total, (cell[:, 1], cell[:, 0]), points[:, 2])
         np.add.at(weight, (cell[:, 1], cell[:, 0]), 1.0)
-    out = np.zeros(shape)
-    for sigma in (12.0, 6.0, 3.0):  # cells; the narrow one has the last word
-        blurred, share = (cv2.GaussianBlur(image, (0, 0), sigma) for image in (total, weight))
-        known = share > 1e-4
-        out[known] = blurred[known] / share[known]
+    out, missing = np.zeros(shape), np.zeros(shape, bool)
+    for cells in wanted:
+        missing[cells] = True
+    for sigma in (3.0, 6.0, 12.0):  # cells
+        rows, columns = np.nonzero(missing)
+        if not len(rows):
+            break
+        reach = math.ceil(4.0 * sigma) + 1  # a Gaussian of cv2 ends before that
+        part = tuple(slice(max(at.min() - reach, 0), at.max() + reach + 1) for at in (rows, columns))
+        blurred, share = (cv2.GaussianBlur(image[part], (0, 0), sigma) for image in (total, weight))
+        known = missing[part] & (share > 1e-4)
+        out[part][known] = blurred[known] / share[known]
+        missing[part] &= ~known
     return out

@@ -79,25 +79,25 @@ def illuminate(lights, inverse_depth, triangle, normal_of, to_world, eye, lens, 
     rows, columns = triangle.shape
     inverse_focal = F(1.0) / lens[0]
     boost[:] = F(0.0)
-    bounds = np.empty(4, np.int64)
+    bounds, ball, place = np.empty(4, np.int64), np.empty(4, np.float32), np.empty(3, np.float32)
     for i in range(lights.shape[0]):
         lx, ly, lz, reach = lights[i, 0], lights[i, 1], lights[i, 2], lights[i, 9]
-        ex, ey, ez = lx - eye[0], ly - eye[1], lz - eye[2]
-        depth_of = to_world[0, 0] * ex + to_world[1, 0] * ey + to_world[2, 0] * ez
-        across = to_world[0, 1] * ex + to_world[1, 1] * ey + to_world[2, 1] * ez
-        up = to_world[0, 2] * ex + to_world[1, 2] * ey + to_world[2, 2] * ez
-        if depth_of < -reach:
+        _ball(lights[i], ball)
+        ex, ey, ez, radius = ball[0] - eye[0], ball[1] - eye[1], ball[2] - eye[2], ball[3]
+        for a in range(3):
+            place[a] = to_world[0, a] * ex + to_world[1, a] * ey + to_world[2, a] * ez
+        if place[0] + radius <= F(NEAR):
             continue
-        _window(depth_of, across, up, reach, lens, rows, columns, bounds)
+        _window(place[0], place[1], place[2], radius, lens, rows, columns, bounds)
+        nearest = F(1.0) / max(place[0] - radius, F(NEAR))  # 1/m, as the buffer has it
+        farthest = F(1.0) / (place[0] + radius)
         for r in range(bounds[0], bounds[1]):
             vz = -(F(r) + F(0.5) - lens[2]) * inverse_focal
             for q in range(bounds[2], bounds[3]):
                 k = triangle[r, q]
-                if k < 0:
+                if k < 0 or inverse_depth[r, q] > nearest or inverse_depth[r, q] < farthest:
                     continue
                 depth = F(1.0) / inverse_depth[r, q]
-                if depth > depth_of + reach or depth < depth_of - reach:
-                    continue
                 vy = (F(q) + F(0.5) - lens[1]) * inverse_focal
                 tx = lx - eye[0] - depth * (to_world[0, 0] + to_world[0, 1] * vy + to_world[0, 2] * vz)
                 ty = ly - eye[1] - depth * (to_world[1, 0] + to_world[1, 1] * vy + to_world[1, 2] * vz)
@@ -118,6 +118,17 @@ def illuminate(lights, inverse_depth, triangle, normal_of, to_world, eye, lens, 
                 gain = facing * edge * fade * fade / (F(1.0) + square / (lights[i, 10] * lights[i, 10]))
                 for a in range(3):
                     boost[r, q, a] += lights[i, 6 + a] * gain
+
+
+@numba.njit(**OPTIONS)
+def _ball(light, ball):
+    """Centre and radius of a ball, a little wider than it must be, around all that a light can reach."""
+    radius, ahead = light[9], F(0.0)
+    if light[11] > F(0.75):  # a narrow beam: the ball has the lamp and the beam's rim on its surface
+        radius = ahead = light[9] / (F(2.0) * light[11])
+    for a in range(3):
+        ball[a] = light[a] + light[3 + a] * ahead
+    ball[3] = radius * F(1.001)
 
 
 @numba.njit(**OPTIONS)

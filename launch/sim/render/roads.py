@@ -11,10 +11,13 @@ import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numba
 import numpy as np
 
 from linkvla.launch.sim.render.materials import Look, Material
 from linkvla.launch.sim.render.mesh import Colour, MeshBuilder
+from linkvla.launch.sim.render.rasteriser import OPTIONS
+from linkvla.launch.sim.world.superelevation import Superelevation
 from linkvla.launch.sim.world.town import Town
 
 if TYPE_CHECKING:
@@ -62,7 +65,7 @@ class RoadPaint:
 
 def lane_strips(town: Town) -> list[LaneStrip]:
     """Cross-sections of all lanes that have a surface."""
-    strips = []
+    strips, leaning = [], Superelevation(town.xodr)
     for road in ElementTree.fromstring(town.xodr).findall("road"):
         lanes = road.find("lanes")
         if lanes is None:
@@ -84,7 +87,8 @@ def lane_strips(town: Town) -> list[LaneStrip]:
                 if lane_id == -1:
                     inner_is_lane = False  # the right half of the road paints the centre line
                 outermost = lane_id + sign not in found
-                strips.append(_strip(points, road.get("junction", "-1") != "-1", inner_is_lane, outermost))
+                inside = road.get("junction", "-1") != "-1"
+                strips.append(_strip(points, leaning, inside, inner_is_lane, outermost))
     return strips
 
 
@@ -102,17 +106,20 @@ def _paint(marking: carla.LaneMarking | None) -> tuple[str, str]:
     return ("NONE", "Standard") if marking is None else (str(marking.type), str(marking.color))
 
 
-def _strip(points: list[carla.Waypoint], in_junction: bool, inner_is_lane: bool, outermost: bool) -> LaneStrip:
+def _strip(
+    points: list[carla.Waypoint], leaning: Superelevation, in_junction: bool, inner_is_lane: bool, outermost: bool
+) -> LaneStrip:
     if points[0].lane_id > 0:  # travel runs against the road's own direction
         points = points[::-1]
     place, half = np.empty((len(points), 3)), np.empty((len(points), 1))
-    yaw = np.empty(len(points))
+    yaw, bank = np.empty(len(points)), np.empty(len(points))
     for i, point in enumerate(points):
         transform = point.transform
-        place[i] = transform.location.x, transform.location.y, transform.location.z
+        lift, bank[i] = leaning.tilt(point)
+        place[i] = transform.location.x, transform.location.y, transform.location.z + lift
         yaw[i] = math.radians(transform.rotation.yaw)
         half[i] = 0.5 * point.lane_width
-    right = np.column_stack([-np.sin(yaw), np.cos(yaw), np.zeros(len(yaw))]) * half
+    right = np.column_stack([-np.sin(yaw), np.cos(yaw), bank]) * half
     kind = str(points[0].lane_type)
     marks = ()
     if kind == "Driving" and not in_junction:
@@ -173,17 +180,33 @@ def _wall(
 
 def simplify(points: np.ndarray, longest: float = LONGEST, flatness: float = FLATNESS) -> np.ndarray:
     """Indices of the points of a poly-line (n, k) to keep so that none left out is off its chord by ``flatness``."""
-    keep, start, last = [0], 0, len(points) - 1
     steps = points[1:, :3] - points[:-1, :3]
-    length = [0.0, *np.cumsum(np.sqrt((steps * steps).sum(1))).tolist()]
+    length = np.zeros(len(points))
+    length[1:] = np.cumsum(np.sqrt((steps * steps).sum(1)))
+    return _kept(np.ascontiguousarray(points), length, longest, flatness)
+
+
+@numba.njit(**OPTIONS)
+def _kept(points, length, longest, flatness):  # pragma: no cover - compiled
+    """``simplify`` by the length (n,) at each point: chords grow until one is too long or a point is off it."""
+    kept = np.empty(len(points), np.int64)
+    count, start, last = 1, 0, len(points) - 1
+    kept[0] = 0
     while start < last:
         end = start + 1
-        while end < last and length[end + 1] - length[start] <= longest:
-            share = (np.arange(start + 1, end + 1) - start) / (end + 1 - start)
-            chord = points[start] + share[:, None] * (points[end + 1] - points[start])
-            if np.abs(points[start + 1 : end + 1] - chord).max() > flatness:
-                break
+        while end < last and length[end + 1] - length[start] <= longest and _flat(points, start, end + 1, flatness):
             end += 1
-        keep.append(end)
-        start = end
-    return np.array(keep)
+        kept[count] = start = end
+        count += 1
+    return kept[:count].copy()
+
+
+@numba.njit(**OPTIONS)
+def _flat(points, start, end, flatness):  # pragma: no cover - compiled
+    for i in range(start + 1, end):
+        share = (i - start) / (end - start)
+        for k in range(points.shape[1]):
+            chord = points[start, k] + share * (points[end, k] - points[start, k])
+            if abs(points[i, k] - chord) > flatness:
+                return False
+    return True

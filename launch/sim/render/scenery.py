@@ -86,6 +86,8 @@ class Ground:
         total, weight = np.where(known, height, 0.0), known.astype(float)
         out, missing = height.copy(), ~known
         for sigma in (1.0, 2.0, 4.0, 8.0, 16.0, 64.0):
+            if not missing.any():
+                break
             blurred = cv2.GaussianBlur(total, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
             share = cv2.GaussianBlur(weight, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
             now = missing & (share > 0.02)
