@@ -80,19 +80,23 @@ def beside_until(obstacle_last: float) -> float:
 
 @dataclass(frozen=True)
 class Detour:
-    """A shift of the route, metres along it: out from ``start`` to ``first``, back from ``last`` to ``end``."""
+    """A shift of the route, metres along it: out from ``start`` to ``first``, back from ``last`` to ``end``.
+
+    ``begins_at``: m to the right of the route, where the ego is at the start if it is not yet back from another one.
+    """
 
     way: WayPast
     start: float
     first: float
     last: float
     end: float
+    begins_at: float = 0.0
 
     def offset(self, arcs: np.ndarray) -> np.ndarray:
         """(n,) m to the right of the route at each of ``arcs``."""
         out = _smooth((arcs - self.start) / max(self.first - self.start, 1e-3))
         back = _smooth((arcs - self.last) / max(self.end - self.last, 1e-3))
-        return self.way.shift * (out - back)
+        return self.begins_at + (self.way.shift - self.begins_at) * out - self.way.shift * back
 
     @property
     def taken(self) -> tuple[float, float]:

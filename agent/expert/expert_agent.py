@@ -13,9 +13,11 @@ from linkvla.agent.autonomous_agent import AutonomousAgent, Track
 from linkvla.agent.compat import privileged_world
 from linkvla.agent.control.plan_follower import Pedals, PlanFollower
 from linkvla.agent.driving_agent import vehicle_control
-from linkvla.agent.expert.planner import ExpertPlanner, ExpertSettings, Leader
+from linkvla.agent.expert.departing import Departure
+from linkvla.agent.expert.planner import EGO_HALF_LENGTH, ExpertPlanner, ExpertSettings, Leader
 from linkvla.agent.expert.road_users import AHEAD, RoadUsers, Traffic
 from linkvla.agent.expert.signals import RouteSignals
+from linkvla.agent.expert.surroundings import place_others
 from linkvla.agent.navigation.dense_route import DenseRoute
 from linkvla.agent.navigation.plan_route import route_from_plan
 from linkvla.model.interface.errors import ConfigurationError, ServerError
@@ -53,6 +55,7 @@ class ExpertDriver:
         """Nothing to load; the configuration is not used."""
         self.track = self.tracks.SENSORS
         self._follower = PlanFollower()
+        self._departure = Departure()
         self.route: DenseRoute | None = None
         self.arc = 0.0
         self.leaders: list[Leader] = []
@@ -117,6 +120,10 @@ class ExpertDriver:
         self.stop_arcs = self._signals.stop_arcs(self.arc, speed)
         traffic = self._look(snapshot, speed)
         self.leaders = traffic.leaders()
+        if not self._departure.is_over(self.route, pose, self.arc, speed):
+            others = place_others(self.route, self.arc, traffic, self._users.actors)
+            if self._departure.waits(self.arc, speed, others):
+                self.stop_arcs.append(self.arc + EGO_HALF_LENGTH)
         plan = self._planner.plan(self.arc, pose, speed, self.leaders, self.stop_arcs)
         steps = np.diff(plan.speed_waypoints_in_ego, axis=0, prepend=np.zeros((1, 2)))
         coming = self._foresee(traffic, speed, self.arc + np.cumsum(np.hypot(*steps.T)))

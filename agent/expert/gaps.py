@@ -17,6 +17,12 @@ _ONCOMING_ROOM = 9.0  # m in front of the ego, at all times
 _ONCOMING_LEAST = 3.0  # m/s; who stands on the other side may drive off
 _LEADING_ROOM, _LEADING_BRAKE = 3.0, 2.5  # m and m/s^2, behind who drives ahead in the lane that is entered
 _FOLLOWING_ROOM, _REACTION = 2.0, 0.6  # m and s, of who comes from behind in it
+_POLITE, _INSISTING, _PER_SECOND = 1.5, 4.0, 0.15  # m/s^2, what is asked of followers at first, at last, and between
+
+
+def insistence(waited: float) -> float:
+    """How hard (m/s^2) those from behind may have to brake for an ego that has waited for so long (s)."""
+    return min(_INSISTING, _POLITE + _PER_SECOND * waited)
 
 
 def ego_trip(arc: float, speed: float, wish: float) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -18,7 +19,7 @@ from linkvla.agent.expert.detour import (
     shortest_ramp,
     ways_past,
 )
-from linkvla.agent.expert.gaps import TIMES, ego_trip, is_free, reached
+from linkvla.agent.expert.gaps import TIMES, ego_trip, insistence, is_free, reached
 from linkvla.agent.expert.leaning import lean
 from linkvla.agent.expert.obstacles import Obstacle, next_obstacle
 from linkvla.agent.expert.planner import EGO_HALF_LENGTH
@@ -28,7 +29,6 @@ from linkvla.agent.navigation.dense_route import DenseRoute
 
 _TICK = 0.05  # s
 _WAITING = 1.0  # m/s, slower means to wait
-_POLITE, _INSISTING, _PER_SECOND = 1.5, 4.0, 0.15  # m/s^2, what is asked of followers at first, at last, and between
 _SIDE_ROOM = 0.4  # m between the ego and those who pass it
 _CRAMPED = 0.6  # of the shortest ramp; nearer to an obstacle there is no way round it
 _SLOWEST = 3.0  # m/s, wish while passing
@@ -68,7 +68,7 @@ class Passing:
         if self._locked:
             self.hold = None
             if self._yields_to is None:
-                self._follow_up(trip, others)
+                self._follow_up(arc, trip, others)
             else:
                 self._stay_aside(arc, speed, others)
         else:
@@ -94,11 +94,11 @@ class Passing:
             return None
         cut = self._cut_at(obstacle.first)
         ways = [] if cut is None else ways_past(obstacle, cut)
-        insistence = min(_INSISTING, _POLITE + _PER_SECOND * self._waited)
+        pressing = insistence(self._waited)
         foreign = _foreign(others, obstacle.members, cut)
         for way in ways:
             detour = _shaped(obstacle, way, arc, trip)
-            if detour is not None and (way.lane is Lane.OWN or _is_free(detour, trip, foreign, insistence)):
+            if detour is not None and (way.lane is Lane.OWN or _is_free(detour, trip, foreign, pressing)):
                 self._members, self._yields_to = obstacle.members, None
                 return detour
         if ways and obstacle.speed == 0.0:
@@ -112,7 +112,7 @@ class Passing:
         if vehicle is None:
             return None
         for detour in ways_aside(cut, arc, speed):
-            if _is_free(detour, trip, _foreign(others, frozenset(), cut), _INSISTING):
+            if _is_free(detour, trip, _foreign(others, frozenset(), cut), insistence(math.inf)):
                 self._yields_to = vehicle.number
                 return detour
         return None
@@ -135,21 +135,23 @@ class Passing:
             old, way=max(old.way, new.way, key=lambda way: abs(way.shift)), last=last, end=last + old.end - old.last
         )
 
-    def _follow_up(self, trip: np.ndarray, others: Sequence[Other]) -> None:
+    def _follow_up(self, arc: float, trip: np.ndarray, others: Sequence[Other]) -> None:
         """Stay out for as long as those who are being passed need, and for what comes right after them."""
         detour = self._detour
-        if trip[0] > detour.last:
-            return
-        beside = next_obstacle(others, trip[0] - EGO_HALF_LENGTH)
+        left, right = detour.sides
+        beside = next_obstacle(others, arc - EGO_HALF_LENGTH)
         if beside is None or beside_from(beside.first) > detour.end:
             return
-        left, right = detour.sides
-        if not beside.members & self._members and beside.left < right and beside.right > left:
-            return  # another one, which this line does not clear
-        self._members |= beside.members
-        last = reached(trip, beside_until(beside.last), beside.speed)
-        if last is not None:
-            self._detour = replace(detour, last=last, end=last + detour.end - detour.last)
+        cleared = beside.members & self._members or beside.left >= right or beside.right <= left
+        if cleared and arc <= detour.last:
+            self._members |= beside.members
+            last = reached(trip, beside_until(beside.last), beside.speed)
+            if last is not None:
+                self._detour = replace(detour, last=last, end=last + detour.end - detour.last)
+        elif arc > detour.last:  # on the way back already: out again from wherever the ego is
+            following = self._choose(arc, trip, others)
+            if following is not None and arc >= following.start:
+                self._detour = replace(following, begins_at=float(detour.offset(np.array([arc]))[0]))
 
 
 def _foreign(others: Sequence[Other], members: frozenset[int], cut: Cut | None) -> list[Other]:
@@ -160,9 +162,9 @@ def _foreign(others: Sequence[Other], members: frozenset[int], cut: Cut | None) 
     ]
 
 
-def _is_free(detour: Detour, trip: np.ndarray, foreign: Sequence[Other], insistence: float) -> bool:
+def _is_free(detour: Detour, trip: np.ndarray, foreign: Sequence[Other], pressing: float) -> bool:
     sides = detour.sides[0] - _SIDE_ROOM, detour.sides[1] + _SIDE_ROOM
-    return is_free(trip, detour.taken, sides, foreign, insistence)
+    return is_free(trip, detour.taken, sides, foreign, pressing)
 
 
 def _shaped(obstacle: Obstacle, way: WayPast, arc: float, trip: np.ndarray) -> Detour | None:

@@ -16,14 +16,14 @@ from linkvla.agent.navigation.dense_route import DenseRoute
 _BEHIND, _AHEAD = 90.0, 140.0  # m of route on which others are placed
 _LEVEL = 6.0  # m of height between those on one road
 _STANDING = 0.2  # m/s
-_FLASHING = carla.VehicleLightState.Special1
+_FLASHING, _BRAKING = carla.VehicleLightState.Special1, carla.VehicleLightState.Brake
 
 
 class Nature(Enum):
     """What an other is to a driver who decides whether to wait for it."""
 
     PROP = "prop"
-    PARKED = "parked"  # stands with its hand brake on: waiting for it is waiting for ever
+    PARKED = "parked"  # stands with its hand brake on, brake lamps dark: waiting for it is waiting for ever
     CYCLIST = "cyclist"
     EMERGENCY = "emergency"  # with its lights on
     WALKER = "walker"
@@ -91,8 +91,8 @@ def _nature(actor: carla.Actor, kind: str, speed: float) -> Nature:
         return Nature.PROP
     if kind == "walker":
         return Nature.WALKER
-    if speed < _STANDING and actor.get_control().hand_brake:
-        return Nature.PARKED
+    if speed < _STANDING and actor.get_control().hand_brake and not actor.get_light_state() & _BRAKING:
+        return Nature.PARKED  # with its brake lamps lit its driver waits for something, and soon drives on
     attributes = actor.attributes
     if attributes.get("base_type") == "bicycle":
         return Nature.CYCLIST

@@ -188,6 +188,26 @@ def test_the_ego_waits_for_oncoming_cars_and_then_goes():
     assert seen[295] == 0.0
 
 
+@pytest.mark.parametrize("first", [50.0, 65.0, 76.0])
+def test_a_car_that_stands_in_the_lane_beside_is_not_waited_for(first):
+    """It may do so for ever, and leaves room to go over between it and the obstacle."""
+    beside = other(first, -3.5, number=3)
+    seen, waited, _ = drive(lambda time: [beside, parked(100.0)], ONE_WAY)
+    assert waited < 5.0
+    assert np.all(seen[98:107] == pytest.approx(-3.5, abs=0.01)) and seen[290] == 0.0
+    beside_it = seen[int(first) - 2 : int(first) + 7]
+    assert np.all(beside_it > -1.0) or np.all(beside_it < -2.0)  # else it was driven into from the side
+
+
+def test_the_next_obstacle_on_the_way_back_from_one_gets_a_detour_of_its_own():
+    narrow, wide = other(100.0, 1.5, nature=Nature.PROP, width=0.6, length=1.0), parked(143.0, 0.6)
+    seen, waited, _ = drive(lambda time: [narrow, wide], ONE_WAY, speed=8.0)
+    assert waited == 0.0
+    assert -0.7 < seen[100] < -0.2
+    assert np.all(seen[141:150] == pytest.approx(-3.5, abs=0.01)) and seen[290] == 0.0
+    assert np.abs(np.diff(seen[1:290])).max() < 0.6
+
+
 def test_cyclists_are_passed_while_they_ride_on():
     seen, _, _ = drive(lambda time: [cyclist(60.0 + 3.0 * time), cyclist(69.0 + 3.0 * time, number=6)], TWO_WAY)
     out = np.flatnonzero(seen < -0.5)
@@ -208,8 +228,9 @@ def test_without_a_way_past_the_line_stays():
 
 
 def test_others_are_placed_with_their_natures():
-    def actor(brake, **attributes):
-        return SimpleNamespace(attributes=attributes, get_control=lambda: carla.VehicleControl(hand_brake=brake))
+    def actor(brake, lamps=carla.VehicleLightState.NONE, **attributes):
+        control = carla.VehicleControl(hand_brake=brake)
+        return SimpleNamespace(attributes=attributes, get_control=lambda: control, get_light_state=lambda: lamps)
 
     rows = np.array([
         (30.0, 1.0, 0.0, 0.0, 2.3, 0.9, 0.0, 0.0, 0.0),
@@ -223,6 +244,8 @@ def test_others_are_placed_with_their_natures():
     assert first.nature is Nature.PARKED and first.first == pytest.approx(27.7) and first.left == pytest.approx(0.1)
     assert second.nature is Nature.DRIVING and second.speed == pytest.approx(-9.0) and not second.same_way
     assert third.nature is Nature.CYCLIST and third.same_way
+    actors[1] = actor(True, carla.VehicleLightState.Brake)  # has stopped in a junction it cannot leave
+    assert place_others(ROUTE, 20.0, traffic, actors)[0].nature is Nature.DRIVING
     assert len(TIMES) == 100
 
 
