@@ -8,13 +8,13 @@ from linkvla.launch.sim.protocol.rpc import Session
 
 
 @rpc("is_traffic_manager_running")
-def _is_running(session: Session, port: int) -> bool:
-    return session.simulation.traffic_managers.find(port) is not None
+async def _is_running(session: Session, port: int) -> bool:
+    return await session.simulation.traffic_managers.alive(port) is not None
 
 
 @rpc("get_traffic_manager_running")
-def _get_running(session: Session, port: int) -> list:
-    manager = session.simulation.traffic_managers.find(port)
+async def _get_running(session: Session, port: int) -> list:
+    manager = await session.simulation.traffic_managers.alive(port)
     return [manager.host, manager.port] if manager else ["", 0]
 
 

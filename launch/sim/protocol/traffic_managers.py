@@ -13,7 +13,6 @@ tick before and is silent after this one, and lets it leave and re-enter synchro
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ logger = logging.getLogger(__name__)
 STALL_S = 0.5  # a manager starts within milliseconds of a tick
 _LOOK_EVERY_S = 0.1
 _NUDGE_TIMEOUT_S = 2.0
+_KNOCK_TIMEOUT_S = 1.0
 
 
 @dataclass
@@ -56,6 +56,21 @@ class TrafficManagers:
     def find(self, port: int) -> TrafficManager | None:
         """The manager registered for a port."""
         return self._managers.get(port)
+
+    async def alive(self, port: int) -> TrafficManager | None:
+        """The manager registered for a port, if something listens where it said it would."""
+        manager = self.find(port)
+        if manager is not None:
+            try:
+                _, writer = await asyncio.wait_for(
+                    asyncio.open_connection(manager.session.host, manager.port), _KNOCK_TIMEOUT_S
+                )
+                writer.close()
+            except ConnectionRefusedError:
+                self._drop(manager)
+            except (OSError, asyncio.TimeoutError) as error:  # out of our sight, but perhaps not out of the asker's
+                logger.info("traffic manager %d is out of sight (%s)", port, error or "no reply")
+        return self.find(port)
 
     def remove(self, port: int) -> bool:
         """Forget a manager; False when there was none."""
@@ -93,8 +108,21 @@ class TrafficManagers:
             for manager in self.stalled():
                 manager.nudged_frame = self._frame
                 logger.warning("traffic manager %d missed frame %d: nudging it", manager.port, self._frame)
-                with contextlib.suppress(OSError, asyncio.TimeoutError):
+                try:
                     await asyncio.wait_for(nudge(manager.session.host, manager.port), _NUDGE_TIMEOUT_S)
+                except ConnectionRefusedError:
+                    self._drop(manager)
+                except (OSError, asyncio.TimeoutError) as error:
+                    logger.warning("traffic manager %d does not answer (%s)", manager.port, error or "no reply")
+
+    def _drop(self, manager: TrafficManager) -> None:
+        """Forget a manager that is dead though its connection lives on, say in a child that its process left behind.
+
+        A client that found it in the registry would wait for it.
+        """
+        if self._managers.get(manager.port) is manager:
+            logger.warning("traffic manager %d is gone: forgetting it", manager.port)
+            del self._managers[manager.port]
 
 
 async def nudge(host: str, port: int) -> None:
