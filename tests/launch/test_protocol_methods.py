@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 
 import msgpack
 import pytest
@@ -126,11 +127,51 @@ def test_unknown_blueprints_and_parents_are_refused(session):
 
 def test_traffic_managers_go_with_their_connection(session):
     other = Session(session.simulation)
-    assert ask(other, "add_traffic_manager_running", ["192.0.2.1", 8000]) == [[1, True]]
-    assert ask(session, "add_traffic_manager_running", ["192.0.2.1", 8000]) == [[1, False]]
-    assert ask(session, "get_traffic_manager_running", 8000) == [[1, ["192.0.2.1", 8000]]]
-    session.simulation.close_session(other)
-    assert ask(session, "is_traffic_manager_running", 8000) == [[1, False]]
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        assert ask(other, "add_traffic_manager_running", ["192.0.2.1", port]) == [[1, True]]
+        assert ask(session, "add_traffic_manager_running", ["192.0.2.1", port]) == [[1, False]]
+        assert ask(session, "get_traffic_manager_running", port) == [[1, ["192.0.2.1", port]]]
+        session.simulation.close_session(other)
+        assert ask(session, "is_traffic_manager_running", port) == [[1, False]]
+
+
+@pytest.mark.parametrize(("question", "answer"), [("is", False), ("get", ["", 0])])
+def test_a_dead_traffic_manager_is_forgotten_though_its_connection_lives(session, question, answer):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        assert ask(session, "add_traffic_manager_running", ["127.0.0.1", port]) == [[1, True]]
+        assert ask(session, "is_traffic_manager_running", port) == [[1, True]]
+    assert ask(session, f"{question}_traffic_manager_running", port) == [[1, answer]]
+    assert ask(session, "add_traffic_manager_running", ["127.0.0.1", port]) == [[1, True]]
+    assert ask(session, "destroy_traffic_manager", port) == [[1, True]]
+
+
+def test_the_dead_take_no_control_and_go_nowhere(session):
+    world = session.simulation.world
+    walker = world.spawn("walker.pedestrian.0001", {}, world.town.spawn_points[20])
+    car = world.spawn("vehicle.tesla.model3", {}, world.town.spawn_points[21])
+    ahead, still = [0.0, 1.0, 0.0], [[0.0] * 3, [0.0] * 3]
+    world.step(0.05)
+    for actor in (walker, car):
+        ask(session, "enable_actor_constant_velocity", actor.id, [2.0, 0.0, 0.0])
+        ask(session, "set_actor_dead", actor.id)
+        world.step(0.05)
+    places = [(actor.pose.x, actor.pose.y) for actor in (walker, car)]
+    refused = [
+        ask(session, "apply_control_to_walker", walker.id, [ahead, 1.5, False]),
+        ask(session, "apply_control_to_vehicle", car.id, [1.0, 0.0, 0.0, False, False, False, 0]),
+        ask(session, "apply_ackermann_control_to_vehicle", car.id, [0.0, 0.0, 5.0, 0.0, 0.0]),
+        ask(session, "enable_actor_constant_velocity", walker.id, ahead),
+        ask(session, "apply_batch", [[[7, [walker.id, still, 1.0]]]], False)[0],
+    ]
+    assert all("dead" in str(answer) for answer in refused)
+    for _ in range(10):
+        world.step(0.05)
+    assert (walker.pose.x, walker.pose.y) == places[0]
+    assert (car.pose.x, car.pose.y) == pytest.approx(places[1], abs=0.5)  # it brakes
+    for actor in (walker, car):
+        world.destroy(actor.id)
 
 
 def test_batch_answers_each_command_and_goes_on_after_a_bad_one(session):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from linkvla.launch.sim.errors import SpawnError
 from linkvla.launch.sim.world import world as worlds
 from linkvla.launch.sim.world.pose import Pose
 from linkvla.launch.sim.world.town_loader import load_town
@@ -43,6 +44,12 @@ def test_the_youngest_trigger_counts(town):
         world.spawn(TRIGGER, extents(friction, 50.0), town.spawn_points[0])
     world.step(0.05)
     assert car.road_friction == 0.25
+
+
+@pytest.mark.parametrize(("name", "text"), [("friction", "nan"), ("extent_x", "inf"), ("extent_z", "wide")])
+def test_triggers_refuse_what_is_no_number(town, name, text):
+    with pytest.raises(SpawnError, match=name):
+        World(town).spawn(TRIGGER, extents(0.5, 7.0) | {name: text}, town.spawn_points[0])
 
 
 def test_destroyed_actors_are_remembered_for_a_while(town, monkeypatch):

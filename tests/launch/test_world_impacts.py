@@ -73,7 +73,7 @@ def hit(town, type_id: str, speed: float, physics: bool = True, aside: float = 0
     world, place = World(town), level(town)
     car = world.spawn(MKZ, {}, place)
     other = world.spawn(type_id, {}, place.compose(Pose(6.0, aside, 1.0 if "walker" in type_id else 0.0)))
-    other.simulate_physics = physics
+    world.set_simulate_physics(other.id, physics)
     world.step(TICK)
     world.set_target_velocity(car.id, car.pose.rotation_matrix()[:, 0] * speed)
     events = [event for _ in range(40) for event in world.step(TICK).collisions]

@@ -58,8 +58,22 @@ def map_and_files(tour: Tour) -> None:
     for name in tour.client.get_required_files():
         assert name
     answered_or_refused(tour.client.request_file, "tour-no-such-file.bin")
+    navigation_mesh(tour)
+
+
+def navigation_mesh(tour: Tour) -> None:
+    """A town with sidewalks has a mesh in Detour's file format, and places to walk that lie on them."""
     error, result = tour.raw.call("get_navigation_mesh")
-    assert error is not None or result[0][0] in (0, 1)
+    assert error is None
+    good, mesh = result[0]
+    assert good == 1
+    if 'type="sidewalk"' not in tour.map.to_opendrive():
+        return
+    assert bytes(mesh[:4]) == b"TESM"
+    assert len(mesh) > 1000
+    places = [tour.world.get_random_location_from_navigation() for _ in range(20)]
+    lanes = [tour.map.get_waypoint(place, False, carla.LaneType.Sidewalk) for place in places if place is not None]
+    assert sum(lane is not None for lane in lanes) > 15, "a real town's plazas lie beside its sidewalks"
 
 
 def second_client(tour: Tour) -> None:

@@ -91,6 +91,25 @@ def test_teleport_target_velocity_and_physics_switch(world, spawn):
     assert car.get_location().distance(held) < 0.01
 
 
+def test_props_stand_fast_until_they_get_physics(world, spawn):
+    car, start = spawn(MKZ), world.get_map().get_spawn_points()[0]
+    ahead = start.get_forward_vector()
+    cone = spawn("static.prop.trafficcone01", carla.Transform(start.location + ahead * 6.0, start.rotation))
+    ticks(world, 2)
+    stands = cone.get_location()
+    assert stands.distance(start.location + ahead * 6.0) < 0.01
+    car.set_target_velocity(ahead * 8.0)
+    ticks(world, 20)
+    assert cone.get_location().distance(stands) < 0.01
+    assert speed(car) < 1.5
+    car.set_transform(start)
+    cone.set_simulate_physics(True)
+    ticks(world, 2)
+    car.set_target_velocity(ahead * 8.0)
+    ticks(world, 20)
+    assert cone.get_location().distance(stands) > 2.0
+
+
 def test_constant_velocity(world, spawn):
     car = spawn(MKZ)
     car.enable_constant_velocity(carla.Vector3D(4.0, 0.0, 0.0))

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from tests.system.conftest import STEP_S, synchronous
+from tests.system.protocol_tour import RawClient
 
 pytestmark = pytest.mark.system
 ON_FOOT = carla.LaneType.Sidewalk
@@ -173,6 +174,54 @@ def test_a_walker_crosses_the_road_on_the_crosswalk_and_arrives(client, world):
     # The road lies a kerb below the sidewalks, and so do the feet of who crosses it.
     assert 0.1 < np.ptp(way[:, 2]) < 0.3
     brain.stop()
+
+
+def set_off(world: carla.World, controllers: list[int]) -> None:
+    """Every walker to a place of its own."""
+    for controller in world.get_actors(controllers):
+        controller.start()
+        controller.go_to_location(world.get_random_location_from_navigation())
+        controller.set_max_speed(1.4)
+
+
+def test_who_is_killed_under_way_stays_there_and_the_others_walk_on(server, client, world):
+    world.set_pedestrians_seed(5)
+    walkers, controllers = crowd(client, world, 6)
+    set_off(world, controllers)
+    under_way = follow(world, walkers, TICKS_10_S // 2)
+    victim = max(under_way, key=lambda walker: np.ptp(under_way[walker], axis=0).max())
+    raw = RawClient(server.host, server.port)
+    assert raw.call("set_actor_dead", victim)[0] is None
+    raw.close()
+    world.tick()
+    tracks = follow(world, walkers, TICKS_10_S // 2)
+    assert np.ptp(tracks[victim], axis=0).max() < 1e-3
+    went = {walker: np.ptp(track, axis=0).max() for walker, track in tracks.items()}
+    assert sum(distance > 1.0 for distance in went.values()) >= 3
+    for controller in world.get_actors(controllers):
+        controller.stop()
+
+
+def test_the_town_may_change_under_a_walking_crowd(client, world):
+    world.set_pedestrians_seed(5)
+    _, controllers = crowd(client, world, 6)
+    set_off(world, controllers)
+    for _ in range(20):
+        world.tick()
+    fresh = client.load_world("Aspen")
+    synchronous(fresh)
+    fresh.tick()
+    assert not fresh.get_actors().filter("walker.*")
+    fresh.set_pedestrians_seed(6)
+    walkers, controllers = crowd(client, fresh, 6)
+    set_off(fresh, controllers)
+    tracks = follow(fresh, walkers, TICKS_10_S)
+    assert sum(np.ptp(track, axis=0).max() > 3.0 for track in tracks.values()) >= len(walkers) - 2
+    for walker in walkers:
+        assert strayed(fresh, tracks[walker][::5]) == []
+    for controller in fresh.get_actors(controllers):
+        controller.stop()
+    synchronous(client.load_world("Maple"))
 
 
 def test_a_town_without_sidewalks_answers_none_and_harms_nobody(client, server):

@@ -45,9 +45,9 @@ def contact(a, b):  # pragma: no cover - compiled
 
 
 @njit(cache=True, nogil=True)
-def _find(moving, standing, out):  # pragma: no cover - compiled
+def _find(moving, standing, free, out):  # pragma: no cover - compiled
     count = 0
-    for i in range(moving.shape[0]):
+    for i in range(free):
         for j in range(i + 1, moving.shape[0] + standing.shape[0]):
             other = moving[j] if j < moving.shape[0] else standing[j - moving.shape[0]]
             depth, nx, ny = contact(moving[i], other)
@@ -58,18 +58,19 @@ def _find(moving, standing, out):  # pragma: no cover - compiled
     return count
 
 
-def contacts(moving: np.ndarray, standing: np.ndarray) -> np.ndarray:
-    """All touching pairs with at least one moving box.
+def contacts(moving: np.ndarray, standing: np.ndarray, free: int | None = None) -> np.ndarray:
+    """All touching pairs with at least one free box.
 
     Args:
         moving: (N, BOX_SIZE) float64.
         standing: (M, BOX_SIZE) float64; their contact index is N + row.
+        free: how many of the moving boxes, from the first on, an impact can move; None: all.
 
     Returns:
         (K, CONTACT_SIZE) float64, K at most MOST_CONTACTS.
     """
     out = np.empty((MOST_CONTACTS, CONTACT_SIZE))
-    return out[: _find(moving, standing, out)]
+    return out[: _find(moving, standing, len(moving) if free is None else free, out)]
 
 
 def overlaps(box: np.ndarray, others: np.ndarray) -> np.ndarray:

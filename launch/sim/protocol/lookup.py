@@ -31,6 +31,13 @@ def find_walker(world: World, actor_id: int) -> Walker:
     return find(world, actor_id, Walker, "walker")
 
 
+def living(actor: _Kind) -> _Kind:
+    """The actor itself. Raises MethodError for one that a client has killed."""
+    if actor.dead:
+        raise MethodError(f"actor {actor.id} is dead and takes no control: spawn another")
+    return actor
+
+
 def find_light(world: World, actor_id: int) -> TrafficLight:
     """The traffic light with an id."""
     return find(world, actor_id, TrafficLight, "traffic light")

@@ -134,7 +134,7 @@ def _mobile(world: World, actor_id: int) -> Actor:
     actor = lookup.find(world, actor_id)
     if not isinstance(actor, (Vehicle, Walker)):
         raise MethodError(f"actor {actor_id} is a {actor.type_id}: only vehicles and walkers hold a velocity")
-    return actor
+    return lookup.living(actor)
 
 
 @rpc("enable_actor_constant_velocity", void=True)
@@ -201,6 +201,7 @@ def _set_dead(session: Session, actor_id: int) -> None:
     """A dead walker stands where it is and takes no more controls; a dead vehicle stops with its brakes on."""
     actor = lookup.find(session.simulation.world, actor_id)
     actor.dead = True
+    session.simulation.world.set_constant_velocity(actor_id, None)
     if isinstance(actor, Walker):
         actor.speed, actor.jump = 0.0, False
     elif isinstance(actor, Vehicle):
@@ -210,8 +211,9 @@ def _set_dead(session: Session, actor_id: int) -> None:
 
 @rpc("set_actor_simulate_physics", void=True)
 def set_simulate_physics(session: Session, actor_id: int, enabled: bool) -> None:
-    """A vehicle without physics stands still unless it is moved."""
-    lookup.find(session.simulation.world, actor_id).simulate_physics = bool(enabled)
+    """Without physics an actor stands still unless it is moved. Props are spawned without."""
+    world = session.simulation.world
+    world.set_simulate_physics(lookup.find(world, actor_id).id, bool(enabled))
 
 
 @rpc("set_actor_collisions", void=True)

@@ -20,7 +20,7 @@ _ALL_DOORS = 6
 @rpc("apply_control_to_vehicle", void=True)
 def apply_control(session: Session, actor_id: int, control: list) -> None:
     """Pedals and steering for the coming ticks."""
-    vehicle = lookup.find_vehicle(session.simulation.world, actor_id)
+    vehicle = lookup.living(lookup.find_vehicle(session.simulation.world, actor_id))
     vehicle.control = structs.decode_control(control)
     session.simulation.pilots.release(actor_id)
 
@@ -28,7 +28,7 @@ def apply_control(session: Session, actor_id: int, control: list) -> None:
 @rpc("apply_ackermann_control_to_vehicle", void=True)
 def apply_ackermann(session: Session, actor_id: int, control: list) -> None:
     """Target steering angle (rad) and speed (m/s) with limits on their rates; that on the jerk is ignored."""
-    lookup.find_vehicle(session.simulation.world, actor_id)
+    lookup.living(lookup.find_vehicle(session.simulation.world, actor_id))
     steer, steer_speed, speed, acceleration, _ = (structs.number(part, "ackermann control") for part in control)
     session.simulation.pilots.take(actor_id, AckermannTarget(steer, speed, steer_speed, acceleration))
 
@@ -55,7 +55,7 @@ def _get_physics_control(session: Session, actor_id: int) -> list:
 
 @rpc("apply_physics_control", void=True)
 def apply_physics_control(session: Session, actor_id: int, control: list) -> None:
-    """Stored and reported back; mass and largest steering angle act."""
+    """Stored and reported back; ``physics_control`` says what acts."""
     vehicle = lookup.find_vehicle(session.simulation.world, actor_id)
     decoded = physics_control.decode(control)
     physics_control.honour(vehicle, decoded)
@@ -155,9 +155,7 @@ refuse(
 @rpc("apply_control_to_walker", void=True)
 def apply_walker_control(session: Session, actor_id: int, control: list) -> None:
     """Direction (world) and speed (m/s)."""
-    walker = lookup.find_walker(session.simulation.world, actor_id)
-    if walker.dead:
-        raise MethodError(f"walker {actor_id} is dead and takes no control: spawn another")
+    walker = lookup.living(lookup.find_walker(session.simulation.world, actor_id))
     direction, speed, jump = control
     walker.direction = structs.decode_vector(direction)
     walker.speed = structs.number(speed, "speed")
@@ -167,7 +165,7 @@ def apply_walker_control(session: Session, actor_id: int, control: list) -> None
 def set_walker_state(session: Session, actor_id: int, transform: list, speed: float) -> None:
     """Batch command 7: where a walker's feet are and how fast it looks to go. A client's AI walkers live by it."""
     world = session.simulation.world
-    walker = lookup.find_walker(world, actor_id)
+    walker = lookup.living(lookup.find_walker(world, actor_id))
     pose = structs.decode_pose(transform)
     pose.z += walker.box.half_z - walker.box.z
     world.teleport(walker.id, pose)

@@ -20,7 +20,8 @@ from linkvla.launch.sim.protocol.recording import (
     encode_frame,
 )
 from linkvla.launch.sim.world.actors import Actor, Prop, Vehicle, Walker
-from linkvla.launch.sim.world.world import StepEvents, World
+from linkvla.launch.sim.world.events import StepEvents
+from linkvla.launch.sim.world.world import World
 
 logger = logging.getLogger(__name__)
 

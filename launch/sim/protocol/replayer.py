@@ -10,7 +10,7 @@ from linkvla.launch.sim.errors import SimError
 from linkvla.launch.sim.protocol.descriptions import complete
 from linkvla.launch.sim.protocol.envelope import MethodError
 from linkvla.launch.sim.protocol.recording import Birth, Body, RecordedFrame, RecordingReader
-from linkvla.launch.sim.world.actors import Actor, Vehicle, Walker
+from linkvla.launch.sim.world.actors import Actor, Prop, Vehicle, Walker
 from linkvla.launch.sim.world.blueprints import AttributeKind, blueprints
 from linkvla.launch.sim.world.pose import Pose
 from linkvla.launch.sim.world.town import LightState
@@ -85,10 +85,10 @@ class Replayer:
         if self._reader is None:
             return
         for actor in self._actors.values():
-            if keep_actors:
-                actor.simulate_physics = True
-            else:
+            if not keep_actors:
                 world.destroy(actor.id)
+            elif not isinstance(actor, Prop):
+                actor.simulate_physics = True
         world.freeze_lights(False)
         self.forget()
 

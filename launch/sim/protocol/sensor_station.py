@@ -38,7 +38,8 @@ from linkvla.launch.sim.sensors import gnss, imu, obstacle
 from linkvla.launch.sim.sensors.options import EventOptions, LidarOptions, RadarOptions, real, whole
 from linkvla.launch.sim.sensors.ray_caster import SharedCaster
 from linkvla.launch.sim.world.actors import Actor, Sensor
-from linkvla.launch.sim.world.world import StepEvents, World
+from linkvla.launch.sim.world.events import StepEvents
+from linkvla.launch.sim.world.world import World
 
 _CLOCK_SLACK_S = 1e-4
 _LONG_AGO = -1e9

@@ -31,10 +31,11 @@ from linkvla.launch.sim.render.camera import Camera, CameraRenderer
 from linkvla.launch.sim.render.capture import capture
 from linkvla.launch.sim.render.scene import TownScene
 from linkvla.launch.sim.world.actors import Actor, Prop, Vehicle, Walker
+from linkvla.launch.sim.world.events import StepEvents
 from linkvla.launch.sim.world.pose import Pose
 from linkvla.launch.sim.world.town import Town
 from linkvla.launch.sim.world.town_loader import available_towns, load_town, town_from_xodr
-from linkvla.launch.sim.world.world import StepEvents, World
+from linkvla.launch.sim.world.world import World
 
 logger = logging.getLogger(__name__)
 
@@ -221,8 +222,8 @@ class Simulation:
         await asyncio.wrap_future(scene)  # a loaded town can be drawn at once
         async with self._clock:
             old = self.world
-            self.sensors.close()
             fresh = World(town, seed=self._seed, first_id=old.next_id, first_frame=old.frame + 1)
+            self.sensors.close()
             self.episode_id += 1
             if reset_settings:
                 self.settings = EpisodeSettings()

@@ -139,7 +139,7 @@ class Sensor(Actor):
 
 @dataclass(eq=False)
 class Prop(Actor):
-    """``static.prop.*``: it stands where it was put until something knocks it away."""
+    """``static.prop.*``: it stands where it was put. With physics, light ones are knocked away."""
 
     shape: str = "box"  # cone, barrier, box
     colour: tuple[float, float, float] = (0.8, 0.4, 0.1)

@@ -41,8 +41,11 @@ def collide(actors: Sequence[Actor], standing: np.ndarray) -> list[Contact]:
         actors: those with collisions switched on.
         standing: (M, BOX_SIZE) scenery.
     """
+    masses = [body.mass_of(item) for item in actors]
+    free = [item for item, mass in zip(actors, masses) if mass < math.inf]
+    actors = [*free, *(item for item, mass in zip(actors, masses) if mass == math.inf)]
     boxes = body.box_rows(actors)
-    found = contacts(boxes, standing)
+    found = contacts(boxes, standing, len(free))
     rows = found.tolist()
     touching = sorted({int(place) for row in rows for place in row[:2] if place < len(actors)})
     inverse, speeds = np.zeros((len(actors), 2)), np.zeros((len(actors), 3))
@@ -52,18 +55,14 @@ def collide(actors: Sequence[Actor], standing: np.ndarray) -> list[Contact]:
         speeds[place] = item.velocity[0], item.velocity[1], math.radians(item.angular_velocity[2])
     before = speeds.tolist()
     impulses, shifts = resolve(boxes, standing, found, inverse, speeds)
-    after, shifts, free = speeds.tolist(), shifts.tolist(), inverse[:, 0].tolist()
+    after, shifts = speeds.tolist(), shifts.tolist()
     for place in touching:
         item, (x, y, rate) = actors[place], (new - old for new, old in zip(after[place], before[place]))
         body.shift(item, *shifts[place])
         if x or y or rate:
             body.push(item, (x, y, 0.0))
             body.turn(item, rate)
-    return [
-        _contact(actors, row, impulse, before)
-        for row, impulse in zip(rows, impulses.tolist())
-        if any(free[int(place)] > 0.0 for place in row[:2] if place < len(actors))
-    ]
+    return [_contact(actors, row, impulse, before) for row, impulse in zip(rows, impulses.tolist())]
 
 
 def _contact(actors: Sequence[Actor], row: list[float], impulse: list[float], speeds: list[list[float]]) -> Contact:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
+from linkvla.launch.sim.errors import SpawnError
 from linkvla.launch.sim.world.actors import FrictionTrigger, Vehicle
 from linkvla.launch.sim.world.pose import Box, Pose
 
@@ -14,13 +16,24 @@ def friction_trigger(actor_id: int, type_id: str, attributes: Mapping[str, str],
     """A trigger as its attributes say: ``friction`` and the half extents ``extent_x``, ``extent_y``, ``extent_z``.
 
     Raises:
-        ValueError: an attribute that is no number.
+        SpawnError: an attribute that is no finite number.
     """
-    half = (abs(float(attributes.get(f"extent_{axis}", "0"))) * METRES_PER_UNIT for axis in "xyz")
-    friction = max(float(attributes.get("friction", "0")), 0.0)
+    half = (abs(_number(attributes, f"extent_{axis}")) * METRES_PER_UNIT for axis in "xyz")
+    friction = max(_number(attributes, "friction"), 0.0)
     return FrictionTrigger(
         actor_id, type_id, dict(attributes), pose.copy(), box=Box(0.0, 0.0, 0.0, *half), friction=friction
     )
+
+
+def _number(attributes: Mapping[str, str], name: str) -> float:
+    text = attributes.get(name, "0")
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise SpawnError(f"Spawn failed: {name} is {text!r:.80}; give a friction trigger finite numbers")
+    return value
 
 
 def update_road_friction(vehicles: Sequence[Vehicle], triggers: Sequence[FrictionTrigger]) -> None:

@@ -93,7 +93,8 @@ def _hold_velocity(item: Vehicle, dt: float) -> None:
 
 
 def follow_teleports(actors: Sequence[Actor], places: dict[int, np.ndarray], dt: float) -> None:
-    """Velocities of actors without physics, from where clients put them (a traffic manager's hybrid mode does).
+    """Velocities of actors without physics, from where clients put them, as a traffic manager's hybrid mode and AI
+    walkers do; the walkers' legs swing with it. Slides and spins from before are over.
 
     Args:
         actors: those without physics.
@@ -105,8 +106,14 @@ def follow_teleports(actors: Sequence[Actor], places: dict[int, np.ndarray], dt:
         moved = place - places.get(item.id, place)
         smooth = float(np.linalg.norm(moved)) < JUMP_SPEED * dt
         item.velocity[:] = moved / dt if smooth else 0.0
+        item.angular_velocity[:] = 0.0
+        item.airborne = False
         places[item.id] = place
+        if isinstance(item, Walker):
+            item.shove[:] = 0.0
+            _stride(item, math.hypot(float(item.velocity[0]), float(item.velocity[1])), dt)
         if isinstance(item, Vehicle):
+            item.speed_lateral = item.spin = item.slip = 0.0
             yaw = math.radians(item.pose.yaw)
             item.speed_forward = float(item.velocity[0]) * math.cos(yaw) + float(item.velocity[1]) * math.sin(yaw)
 
@@ -128,14 +135,14 @@ def move_walkers(walkers: Sequence[Walker], dt: float) -> None:
         item.pose.y += uy * speed * dt
         if speed > 0.05:
             item.pose.yaw = math.degrees(math.atan2(uy, ux))
-        item.gait_phase = (item.gait_phase + 2.0 * math.pi * speed * dt / STRIDE) % (2.0 * math.pi)
+        _stride(item, speed, dt)
         if item.jump and item.velocity[2] == 0.0:
             item.velocity[2] = JUMP
             item.airborne = True
 
 
 def move_props(props: Sequence[Prop], dt: float) -> None:
-    """Let props that something knocked away slide until they lie still."""
+    """Let props with physics that something knocked away slide until they lie still."""
     for item in props:
         if item.velocity[0] or item.velocity[1]:
             _tumble(item, item.velocity, dt)
@@ -158,6 +165,12 @@ def _slide(item: Walker, dt: float) -> None:
     item.velocity[:2] = velocity[:2]
     item.pose.x += float(velocity[0]) * dt
     item.pose.y += float(velocity[1]) * dt
+    _stride(item, math.hypot(float(velocity[0]), float(velocity[1])), dt)
+
+
+def _stride(item: Walker, speed: float, dt: float) -> None:
+    """Swing a walker's legs as far as it goes in ``dt`` seconds at a speed in m/s."""
+    item.gait_phase = (item.gait_phase + 2.0 * math.pi * speed * dt / STRIDE) % (2.0 * math.pi)
 
 
 def settle(actors: Sequence[Actor], ground: Ground, kerbs: Sequence[float], dt: float) -> None:

@@ -32,7 +32,8 @@ def make_actor(actor_id: int, type_id: str, attributes: dict[str, str], pose: Po
         return Sensor(**common, sensor_tick=_seconds(attributes.get("sensor_tick", "0")))
     if type_id.startswith("static.prop."):
         shape, half = prop_spec(type_id)
-        return Prop(**common, box=standing_box(half), shape=shape, colour=_PROP_COLOURS[shape])
+        standing = {"box": standing_box(half), "simulate_physics": False}  # as in CARLA, until a client says otherwise
+        return Prop(**common, **standing, shape=shape, colour=_PROP_COLOURS[shape])
     if type_id == "static.trigger.friction":
         return friction_trigger(actor_id, type_id, attributes, pose)
     if family in ("static", "controller"):

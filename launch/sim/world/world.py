@@ -6,7 +6,6 @@ Order of a tick: lights, vehicles, walkers, impacts, ground, lights that hold ve
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -24,7 +23,8 @@ from linkvla.launch.sim.world.actors import (
     Vehicle,
     Walker,
 )
-from linkvla.launch.sim.world.collisions import Contact, ContactLog, collide
+from linkvla.launch.sim.world.collisions import ContactLog, collide
+from linkvla.launch.sim.world.events import StepEvents, collisions
 from linkvla.launch.sim.world.friction import update_road_friction
 from linkvla.launch.sim.world.ground import KERB, Ground
 from linkvla.launch.sim.world.light_zones import LightZones
@@ -37,24 +37,6 @@ from linkvla.launch.sim.world.weather import Weather
 
 FLAT = 0.06  # m: half the height of the debris, cans and planks that wheels roll over
 MOST_DEPARTED = 256  # destroyed actors that are remembered
-
-
-@dataclass(frozen=True)
-class Collision:
-    """One actor's side of a contact; both sides of a pair are reported."""
-
-    actor_id: int
-    other_id: int  # 0: scenery
-    impulse: np.ndarray  # (3,) N s on the actor, world
-    other_type: str = ""  # type id of the other, e.g. "static.building"
-
-
-@dataclass(frozen=True)
-class StepEvents:
-    """What happened in a tick."""
-
-    frame: int
-    collisions: tuple[Collision, ...] = field(default=())
 
 
 class World:
@@ -179,16 +161,22 @@ class World:
             return
         actor.pose = pose.copy()
 
+    def set_simulate_physics(self, actor_id: int, enabled: bool) -> None:
+        """Let an actor move by itself and by impacts, or hold it where it is put."""
+        actor = self.actors.get(actor_id)
+        if actor is not None:
+            actor.simulate_physics = enabled
+            if isinstance(actor, Prop) and not enabled:
+                actor.velocity[:], actor.airborne = 0.0, False
+
     def set_target_velocity(self, actor_id: int, velocity: np.ndarray) -> None:
         """Give a free actor a velocity, (3,) m/s, world."""
         actor = self.actors.get(actor_id)
         if actor is not None and actor.simulate_physics:
-            change = np.asarray(velocity, dtype=np.float64) - actor.velocity
             if isinstance(actor, Vehicle):
                 actor.speed_forward = actor.speed_lateral = 0.0
                 actor.velocity[:] = 0.0
-                change = np.asarray(velocity, dtype=np.float64)
-            bodies.push(actor, change)
+            bodies.push(actor, np.asarray(velocity, dtype=np.float64) - actor.velocity)
 
     def set_target_angular_velocity(self, actor_id: int, velocity: np.ndarray) -> None:
         """Give a vehicle a spin, (3,) deg/s, world; only the turn about z acts."""
@@ -275,7 +263,7 @@ class World:
             item.acceleration[:] = (item.velocity - velocity) / dt
         self._zones.update(vehicles)
         self._carry_children()
-        return StepEvents(self.frame, tuple(self._reports(contacts)))
+        return StepEvents(self.frame, collisions(contacts, self.scenery))
 
     def _bodies(self) -> list[Actor]:
         """Actors that can be hit; what lies flat on the road is driven over."""
@@ -299,15 +287,3 @@ class World:
                 if parent is not None:
                     actor.pose = parent.pose.compose(actor.relative_pose)
                     actor.velocity[:] = parent.velocity
-
-    def _reports(self, contacts: list[Contact]) -> list[Collision]:
-        reports = []
-        for item in contacts:
-            impulse = np.array(item.impulse)
-            if item.other is None:
-                other_id, other_type = self.scenery.identity(item.scenery)
-                reports.append(Collision(item.actor.id, other_id, impulse, other_type))
-                continue
-            reports.append(Collision(item.actor.id, item.other.id, impulse, item.other.type_id))
-            reports.append(Collision(item.other.id, item.actor.id, -impulse, item.actor.type_id))
-        return reports
