@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import socket
+from concurrent.futures import Future
 from types import SimpleNamespace
 
+import cv2
+import numpy as np
 import pytest
 
 from linkvla.launch.sim.errors import SimError
+from linkvla.launch.sim.protocol.environment import Environment
 from linkvla.launch.sim.protocol.settings import EpisodeSettings
+from linkvla.launch.sim.protocol.street_lamps import StreetLamps
+from linkvla.launch.sim.render.scene import TownScene
 from linkvla.launch.sim.sockets import bind_view
 from linkvla.launch.sim.view.http import MAX_CONNECTIONS, MAX_HEAD_BYTES, Answer, HttpServer
 from linkvla.launch.sim.view.page import ViewServer
+from linkvla.launch.sim.view.picture import PERIOD_S, SPECTATOR, LivePicture
 from linkvla.launch.sim.view.scene_json import ego_of, town_json, world_json
 from linkvla.launch.sim.world.pose import Pose
 from linkvla.launch.sim.world.town_loader import load_town
+from linkvla.launch.sim.world.weather import Weather
 from linkvla.launch.sim.world.world import World
 
 PORT = 8123
@@ -135,13 +145,70 @@ def test_the_page_and_its_parts_are_served(town):
     async def ask() -> list[Answer]:
         view = ViewServer(bind_view(0, 0))
         await view.start(stand_in(World(town)), "127.0.0.1", 2000)
-        paths = ("/", "/page.css", "/page.js", "/state.json", "/town.json", "/../settings.py", "/picture.png")
+        paths = ("/", "/page.css", "/page.js", "/state.json", "/town.json", "/../settings.py", "/picture.png",
+                 "//[", "/picture.jpg?" + "&".join("abcdefghij"))  # fmt: skip
         answers = [await view.respond(path) for path in paths]
         view.close()
         return answers
 
-    *found, outside, nothing = asyncio.run(ask())
+    *found, outside, nothing, torn, crowded = asyncio.run(ask())
     assert [answer.status for answer in found] == [200] * 5
     assert b"http" not in found[0].body, "nothing from elsewhere is loaded"
     assert json.loads(found[3].body)["port"] == 2000
     assert outside.status == nothing.status == 404
+    assert torn.status == crowded.status == 400
+
+
+def test_a_browser_that_reads_nothing_is_left(monkeypatch):
+    """Its answer does not stay in memory for ever."""
+    monkeypatch.setattr("linkvla.launch.sim.view.http.WRITE_S", 0.2)
+
+    async def much(_target: str) -> Answer:
+        return Answer(bytes(32 << 20))
+
+    async def talk() -> bool:
+        listener = bind_view(0, 0)
+        http = HttpServer(much, listener.getsockname()[1])
+        gone = asyncio.Event()
+
+        async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await http.converse(reader, writer)
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+            gone.set()
+
+        server = await asyncio.start_server(converse, sock=listener)
+        with socket.create_connection(listener.getsockname()) as lazy:
+            lazy.sendall(f"GET / HTTP/1.1\r\nHost: 127.0.0.1:{listener.getsockname()[1]}\r\n\r\n".encode())
+            await asyncio.wait_for(gone.wait(), 30.0)
+        server.close()
+        return gone.is_set()
+
+    assert asyncio.run(talk())
+
+
+def test_the_camera_sees_street_lamps_and_shares_its_pictures(town):
+    """By night the page shows what a client's camera sees; two pages with one wish get one picture."""
+
+    async def look() -> tuple[list[bytes], bytes]:
+        world = World(town)
+        world.weather = Weather(sun_altitude_angle=-40.0)
+        scene: Future[TownScene] = Future()
+        scene.set_result(TownScene.build(town))
+        lamps = StreetLamps(town)
+        simulation = stand_in(world)
+        simulation.scene, simulation.environment, simulation.lamps = scene, Environment(town), lamps
+        at = lamps.places()[0]
+        world.spectator.pose = Pose(at[0] - 12.0, at[1], at[2], pitch=-20.0)
+        picture = LivePicture(simulation)
+        both = await asyncio.gather(picture.take(SPECTATOR, 0), picture.take(SPECTATOR, 0))
+        lamps.dusk(True)
+        await asyncio.sleep(PERIOD_S)
+        lit = await picture.take(SPECTATOR, 0)
+        picture.close()
+        return both, lit
+
+    both, lit = asyncio.run(look())
+    assert both[0] is both[1]
+    dark, bright = (cv2.imdecode(np.frombuffer(coded, np.uint8), 1).mean() for coded in (both[0], lit))
+    assert bright > 1.3 * dark

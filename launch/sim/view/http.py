@@ -15,6 +15,7 @@ MAX_HEAD_BYTES = 8192
 MAX_CONNECTIONS = 32
 IDLE_S = 30.0  # a connection without requests is closed
 WRITE_S = 20.0  # a browser that takes no bytes for so long is left
+_NAMES, _HTTP_PORT = ("127.0.0.1", "localhost"), 80  # a browser leaves out the port that http has by itself
 _REASONS = {200: "OK", 400: "Bad Request", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed",
             503: "Service Unavailable"}  # fmt: skip
 _HEADERS = (
@@ -22,8 +23,9 @@ _HEADERS = (
     "X-Content-Type-Options: nosniff\r\n"
     "Cross-Origin-Resource-Policy: same-origin\r\n"
     "X-Frame-Options: DENY\r\n"
+    "Referrer-Policy: no-referrer\r\n"
     "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "
-    "connect-src 'self'\r\n"
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n"
 )
 
 
@@ -55,7 +57,7 @@ class HttpServer:
 
     def __init__(self, respond: Respond, port: int) -> None:
         self._respond = respond
-        self._hosts = {f"{name}:{port}" for name in ("127.0.0.1", "localhost")}
+        self._hosts = {f"{name}:{port}" for name in _NAMES} | (set(_NAMES) if port == _HTTP_PORT else set())
         self._tasks: set[asyncio.Task] = set()
 
     async def converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -69,7 +71,8 @@ class HttpServer:
             while await self._exchange(reader, writer):
                 pass
         except (OSError, asyncio.TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-            pass  # a browser that is gone, slow or not speaking HTTP
+            # A browser that is gone, slow or not speaking HTTP: closing would wait until it has read its answer.
+            writer.transport.abort()
         except asyncio.CancelledError:
             pass  # by close(): asyncio's streams would report a task that ends as cancelled
         finally:

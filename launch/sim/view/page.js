@@ -186,6 +186,7 @@ function show() {
   $("frame").textContent = state.frame;
   $("vehicles").textContent = count("vehicle"); $("walkers").textContent = count("walker");
   $("props").textContent = count("prop"); $("sensors").textContent = state.sensors;
+  $("hidden").textContent = state.hidden ? `and ${state.hidden} more, which are not on the map` : "";
   $("who").textContent = who ? `${who[2]} · ${who[10] || "no role"} · ${who[0]}` : "nobody: click a vehicle, or name one hero";
   $("speed").textContent = who ? `${(who[9] * 3.6).toFixed(0)} km/h` : "–";
   $("place").textContent = who ? `x ${who[3].toFixed(1)}  y ${who[4].toFixed(1)}  heading ${who[5].toFixed(0)}°` : "–";

@@ -1,7 +1,7 @@
 """The live page: a map with everything on it and a camera beside it, for browsers on this machine.
 
 It runs on the server's event loop and costs nothing while nobody looks: browsers ask for states and pictures, and only
-what is asked for is made. Pictures are drawn by a thread of their own, at most ten a second.
+what is asked for is made. Pictures are drawn by a thread of their own, at most ten a second for all pages together.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ _FILES = {
 }
 _JSON = "application/json"
 _LARGEST_ID = 1 << 32
+_MOST_FIELDS = 8  # of a query
 
 
 class ViewServer:
@@ -80,7 +81,11 @@ class ViewServer:
 
     async def respond(self, target: str) -> Answer:
         """The answer to GET ``target``."""
-        url = urlsplit(target)
+        try:
+            url = urlsplit(target)
+            query = parse_qs(url.query, max_num_fields=_MOST_FIELDS)
+        except ValueError:
+            return Answer(b"this address cannot be read\n", status=400)
         if url.path in _FILES:
             name, kind = _FILES[url.path]
             return Answer(_file(name), f"{kind}; charset=utf-8")
@@ -89,7 +94,6 @@ class ViewServer:
         if url.path == "/town.json":
             return Answer(await self._town_json(), _JSON)
         if url.path == "/picture.jpg":
-            query = parse_qs(url.query, max_num_fields=8)
             picture = await self._picture.take(query.get("from", [""])[0], _actor_id(query.get("actor", ["0"])[0]))
             if picture is not None:
                 return Answer(picture, "image/jpeg")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import cv2
@@ -37,11 +38,11 @@ class _Job:
     snapshot: SceneSnapshot
     pose_in_world: Pose
     fov: float  # degrees
-    taken: asyncio.Future[bytes]
+    drawn: asyncio.Future[bytes | None]
 
 
 class LivePicture:
-    """Draws at most one picture at a time, and only when somebody asks.
+    """Draws at most one picture at a time, at most ten a second, and only when somebody asks.
 
     Args:
         simulation: whose world is shown.
@@ -52,38 +53,39 @@ class LivePicture:
         self._loop = asyncio.get_running_loop()
         self._scene: Future[TownScene] | None = None
         self._worker: FrameWorker[_Job] | None = None
-        self._latest: tuple[tuple[str, int], float, asyncio.Future[bytes]] | None = None
+        self._turn = asyncio.Lock()  # one picture at a time, for all pages together
+        self._latest: tuple[tuple[str, int], float, bytes | None] = ("", 0), -PERIOD_S, None
+        self._drawn: asyncio.Future[bytes | None] | None = None
         self._forget: asyncio.TimerHandle | None = None
 
     async def take(self, view: str, actor_id: int) -> bytes | None:
-        """A JPEG picture; the previous one where it is fresh enough.
+        """A JPEG picture; the previous one where it is fresh enough. None where none could be drawn.
 
         Args:
             view: "sensor": from the RGB camera that rides on the actor; "spectator"; anything else: from behind.
             actor_id: whom to follow; 0 or somebody who is gone: the ego vehicle.
         """
-        wanted = (view, actor_id)
-        now = self._loop.time()
-        if self._latest is not None:
-            known, since, taken = self._latest
-            if not taken.done():  # one at a time, for all pages together
-                await asyncio.wait([taken], timeout=_TIMEOUT_S)
-            if known == wanted and now - since < PERIOD_S:
-                return _result(taken)
-        taken = self._submit(view, actor_id)
-        self._latest = wanted, now, taken
-        await asyncio.wait([taken], timeout=_TIMEOUT_S)
-        return _result(taken)
+        wanted, asked = (view, actor_id), self._loop.time()
+        async with self._turn:
+            known, since, picture = self._latest
+            if known == wanted and asked - since < PERIOD_S:
+                return picture
+            await asyncio.sleep(since + PERIOD_S - self._loop.time())
+            since, drawn = self._loop.time(), self._submit(view, actor_id)
+            await asyncio.wait([drawn], timeout=_TIMEOUT_S)
+            picture = drawn.result() if drawn.done() and not drawn.cancelled() else None
+            self._latest = wanted, since, picture
+            return picture
 
-    def _submit(self, view: str, actor_id: int) -> asyncio.Future[bytes]:
+    def _submit(self, view: str, actor_id: int) -> asyncio.Future[bytes | None]:
         simulation = self._simulation
         self._look_at(simulation.scene)
-        world = simulation.world
         pose, fov = self._stand(view, actor_id)
-        taken = self._loop.create_future()
-        snapshot = simulation.environment.veil(capture(world), simulation.scene.result())
-        self._worker.submit(_Job(snapshot, pose, fov, taken))
-        return taken
+        self._drawn = self._loop.create_future()
+        veiled = simulation.environment.veil(capture(simulation.world), simulation.scene.result())
+        snapshot = replace(veiled, street_lights=simulation.lamps.lights())
+        self._worker.submit(_Job(snapshot, pose, fov, self._drawn))
+        return self._drawn
 
     def _look_at(self, scene: Future[TownScene]) -> None:
         """Have a thread for this scene, until nobody has looked for a while."""
@@ -109,28 +111,30 @@ class LivePicture:
         return heading.compose(Pose(back, 0.0, up, pitch=-14.0)), FOV
 
     def close(self) -> None:
-        """Give the thread and its memory back."""
+        """Give the thread and its memory back; whoever waits for a picture gets none."""
         if self._worker is not None:
             self._worker.stop()
-        self._worker = self._scene = self._latest = None
+        if self._drawn is not None:
+            self._drawn.cancel()
+        self._worker = self._scene = self._drawn = None
 
 
 def _painter(scene: TownScene, loop: asyncio.AbstractEventLoop) -> Callable[[_Job], None]:
     renderer = CameraRenderer(scene)
 
     def paint(job: _Job) -> None:
-        frame = renderer.render(job.snapshot, Camera(WIDTH, HEIGHT, job.fov), job.pose_in_world)
-        picture = np.ascontiguousarray(frame.rgb[:, :, ::-1])
-        _, coded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
-        loop.call_soon_threadsafe(_hand_over, job.taken, coded.tobytes())
+        picture = None
+        try:
+            frame = renderer.render(job.snapshot, Camera(WIDTH, HEIGHT, job.fov), job.pose_in_world)
+            shown = np.ascontiguousarray(frame.rgb[:, :, ::-1])
+            picture = cv2.imencode(".jpg", shown, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1].tobytes()
+        finally:
+            with contextlib.suppress(RuntimeError):  # the loop may be gone at shutdown
+                loop.call_soon_threadsafe(_hand_over, job.drawn, picture)
 
     return paint
 
 
-def _hand_over(taken: asyncio.Future[bytes], picture: bytes) -> None:
-    if not taken.done():
-        taken.set_result(picture)
-
-
-def _result(taken: asyncio.Future[bytes]) -> bytes | None:
-    return taken.result() if taken.done() and not taken.cancelled() else None
+def _hand_over(drawn: asyncio.Future[bytes | None], picture: bytes | None) -> None:
+    if not drawn.done():
+        drawn.set_result(picture)

@@ -9,14 +9,14 @@ import numpy as np
 
 from linkvla.launch.sim.protocol.stages import stage_seconds
 from linkvla.launch.sim.render.roads import lane_strips, simplify
-from linkvla.launch.sim.world.actors import Actor, Prop, Sensor, TrafficSign, Vehicle, Walker
+from linkvla.launch.sim.world.actors import Actor, Prop, Sensor, Vehicle, Walker
 from linkvla.launch.sim.world.town import Town
 
 if TYPE_CHECKING:
     from linkvla.launch.sim.protocol.simulation import Simulation
     from linkvla.launch.sim.world.world import World
 
-MOST_ACTORS = 2000  # on the map; the nearest to nothing in particular, but nobody could tell more apart
+MOST_ACTORS = 2000  # on the map, the oldest; nobody could tell more apart
 EGO_ROLES = ("hero", "ego_vehicle", "ego")
 _CAMERA = "sensor.camera.rgb"
 _WALK, _DRIVE = "walk", "drive"
@@ -67,7 +67,6 @@ def world_json(simulation: Simulation) -> dict[str, Any]:
         "actors": [_actor(actor) for actor in shown[:MOST_ACTORS]],
         "hidden": max(0, len(shown) - MOST_ACTORS),
         "lights": lights,
-        "signs": sum(isinstance(actor, TrafficSign) for actor in world.actors.values()),
         "spectator": [
             _tenths(world.spectator.pose.x),
             _tenths(world.spectator.pose.y),
