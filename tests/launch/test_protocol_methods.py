@@ -211,3 +211,22 @@ def test_a_silent_traffic_manager_is_noticed_and_nudged(session, monkeypatch):
 
     asyncio.run(asyncio.wait_for(scenario(), 10.0))
     assert calls == [("set_synchronous_mode", [False]), ("set_synchronous_mode", [True])]
+
+
+def test_a_traffic_manager_that_died_in_a_tick_is_forgotten(session, monkeypatch):
+    monkeypatch.setattr("linkvla.launch.sim.protocol.traffic_managers.STALL_S", 0.0)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    managers = TrafficManagers()
+
+    async def scenario():
+        managers.add("127.0.0.1", port, session)
+        managers.ticked(10)
+        managers.heard(session)
+        managers.ticked(11)
+        watching = asyncio.ensure_future(managers.watch())
+        while managers.find(port) is not None:
+            await asyncio.sleep(0.01)
+        watching.cancel()
+
+    asyncio.run(asyncio.wait_for(scenario(), 10.0))
