@@ -17,6 +17,7 @@ _ONCOMING_ROOM = 9.0  # m in front of the ego, at all times
 _ONCOMING_LEAST = 3.0  # m/s; who stands on the other side may drive off
 _LEADING_ROOM, _LEADING_BRAKE = 3.0, 2.5  # m and m/s^2, behind who drives ahead in the lane that is entered
 _FOLLOWING_ROOM, _REACTION = 2.0, 0.6  # m and s, of who comes from behind in it
+_STANDING, _STANDING_ROOM = 0.2, 1.0  # m/s and m, of who stands in it
 _POLITE, _INSISTING, _PER_SECOND = 1.5, 4.0, 0.15  # m/s^2, what is asked of followers at first, at last, and between
 
 
@@ -100,4 +101,5 @@ def _same_way_fits(trip: np.ndarray, inside: np.ndarray, other: Other, follower_
     gap = trip - EGO_HALF_LENGTH - (other.last + np.cumsum(follower) * _STEP)
     matched = np.flatnonzero(inside & (follower <= ego_speed))
     until = matched[0] + 1 if len(matched) else len(TIMES)  # from then on it can stay behind
-    return bool((gap[entry:until] > _FOLLOWING_ROOM).all())
+    room = _STANDING_ROOM if other.speed < _STANDING else _FOLLOWING_ROOM
+    return bool((gap[entry:until] > room).all())

@@ -29,6 +29,7 @@ from linkvla.agent.navigation.dense_route import DenseRoute
 
 _TICK = 0.05  # s
 _WAITING = 1.0  # m/s, slower means to wait
+_CREEPS_AFTER = 12.0  # s of waiting, then up to where the ego can just go round: past who stands beside it
 _SIDE_ROOM = 0.4  # m between the ego and those who pass it
 _CRAMPED = 0.6  # of the shortest ramp; nearer to an obstacle there is no way round it
 _SLOWEST = 3.0  # m/s, wish while passing
@@ -76,7 +77,7 @@ class Passing:
             self._locked = self._detour is not None and arc >= self._detour.start
             self._leaning = None if self._detour is not None else self._lean(arc, speed, trip, others)
             self._detour = self._detour or self._leaning
-        self._waited = self._waited + _TICK if self.hold is not None and speed < _WAITING else 0.0
+        self._waited = 0.0 if self.hold is None else self._waited + _TICK * (speed < _WAITING)
         if self._detour == before:
             return False
         self.line = self._route if self._detour is None else self._route.beside(self._detour.offset(self._route.arc))
@@ -102,7 +103,9 @@ class Passing:
                 self._members, self._yields_to = obstacle.members, None
                 return detour
         if ways and obstacle.speed == 0.0:
-            self.hold = beside_from(obstacle.first) - shortest_ramp(ways[0].shift) + EGO_HALF_LENGTH
+            creeps = ways[0].lane is Lane.SAME_WAY and self._waited > _CREEPS_AFTER
+            ramp = shortest_ramp(ways[0].shift) * (_CRAMPED if creeps else 1.0)
+            self.hold = beside_from(obstacle.first) - ramp + EGO_HALF_LENGTH
         return None
 
     def _move_aside(self, arc: float, speed: float, trip: np.ndarray, others: Sequence[Other]) -> Detour | None:
