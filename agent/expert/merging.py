@@ -18,6 +18,7 @@ _WATCHED = 60.0  # m to the merge, from the ego
 _MOVING = 1.0  # m/s; who waits does not come first
 _BESIDE = 1.5  # m between a vehicle and its lane's centre
 _SAME_WAY = 0.6  # rad
+_TURNED_IN = 0.3  # cosine of the angle to the route where the lane joins it
 _LEVEL = 4.0  # m of height
 _ROOM = 2.0  # m between the two where they meet
 _PICK_UP = 2.0  # m/s^2, with which the ego reaches the speed of who comes behind it
@@ -63,6 +64,8 @@ def _on_lane(lane: Tributary, rows: np.ndarray) -> list[tuple[np.ndarray, float]
     for row, index in zip(rows, nearest):
         along, aside = _relative(row, lane, index)
         follows = math.cos(row[3] - lane.yaw[index]) > math.cos(_SAME_WAY) and abs(row[2] - lane.z[index]) < _LEVEL
+        # Who still has to turn into the lane may as well drive straight on: the ego gives way to those anyway.
+        follows &= math.cos(row[3] - lane.merge_yaw) > _TURNED_IN
         if follows and abs(aside) < _BESIDE and abs(along) < 3.0:
             found.append((row, float(lane.distance[index] - along)))
     return found

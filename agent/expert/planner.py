@@ -54,7 +54,6 @@ class ExpertSettings:
     stop_line_margin: float = 1.0  # m between the stopped front bumper and the line
     join_distance: float = 2.5  # m ahead, where the path meets the route without lateral error
     join_per_lateral_error: float = 1.5  # further metres ahead per metre of lateral error
-    junction_speed: float = math.inf  # m/s, never exceeded within junctions
 
     def __post_init__(self) -> None:
         for name, value in self.__dict__.items():
@@ -155,7 +154,6 @@ def _speed_profile(route: DenseRoute, arc: np.ndarray, settings: ExpertSettings)
     speed = np.minimum(settings.cruise_speed, np.sqrt(settings.lateral_acceleration / np.maximum(curvature, 1e-3)))
     limit = np.where(np.isfinite(route.speed_limit), route.speed_limit, np.inf)
     speed = np.minimum(speed, settings.speed_limit_share * limit)
-    speed = np.where(route.is_junction, np.minimum(speed, settings.junction_speed), speed)
     speed = np.concatenate([speed, np.full(len(arc) - len(speed), speed[-1])])
     gain = 2 * settings.approach_deceleration * np.diff(arc)
     for index in range(len(speed) - 2, -1, -1):

@@ -109,7 +109,8 @@ class Traffic:
 
     ``rows`` (n, 9): x, y, z (m, box centre, world), yaw (rad), half length, half width (m), velocity x, y (m/s, world),
     turning (rad/s). ``kinds`` and ``ids`` say whose the rows are. ``ahead``: m of route
-    before the ego that are looked at. ``leading`` (n,): whether ``leaders`` found them in the corridor.
+    before the ego that are looked at. ``leading`` (n,): whether ``leaders`` found them in the corridor; ``awaited``
+    (n,), for others to set: those who only drive across it, and lead nobody.
     """
 
     def __init__(
@@ -130,7 +131,7 @@ class Traffic:
         self._is_walker = np.array([kind == "walker" for kind in kinds], bool)
         height = route.at(arc)[2]
         self._near = np.abs(rows[:, 2] - height) < 6.0 if len(rows) else np.zeros(0, bool)
-        self.leading = np.zeros(len(rows), bool)
+        self.leading, self.awaited = np.zeros(len(rows), bool), np.zeros(len(rows), bool)
 
     def leaders(self) -> list[Leader]:
         """Those whose box is in the corridor ahead."""
@@ -140,7 +141,7 @@ class Traffic:
             *outlines(self.rows, self.rows[:, None, 0], self.rows[:, None, 1], self.rows[:, 3])
         )
         found = []
-        for index in np.flatnonzero(self._near & np.isfinite(offsets).any(axis=1)):
+        for index in np.flatnonzero(self._near & ~self.awaited & np.isfinite(offsets).any(axis=1)):
             inside = np.abs(offsets[index]) < self._corridor[index]
             if not inside.any():
                 if not np.nanmin(offsets[index]) < 0.0 < np.nanmax(offsets[index]):
@@ -174,7 +175,7 @@ class Traffic:
         if not len(chosen):
             return []
         count = len(ego_arcs)
-        px, py, heading = forecast(rows[chosen], count)
+        px, py, heading = forecast(rows[chosen], SPEED_WAYPOINT_INTERVAL * np.arange(1, count + 1))
         outline_x, outline_y = outlines(rows[chosen], px, py, heading)
         arcs, offsets = self._project(outline_x, outline_y)
         shape = (len(chosen), count, len(_OUTLINE))
@@ -214,9 +215,8 @@ def outlines(rows: np.ndarray, x: np.ndarray, y: np.ndarray, yaw: np.ndarray) ->
     return outline_x.reshape(-1, len(_OUTLINE)), outline_y.reshape(-1, len(_OUTLINE))
 
 
-def forecast(rows: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Places x, y (m) and headings (rad), (n, count) each, every 0.25 s at constant speed and turning."""
-    times = SPEED_WAYPOINT_INTERVAL * np.arange(1, count + 1)
+def forecast(rows: np.ndarray, times: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Places x, y (m) and headings (rad), (n, k) each, after each of ``times`` (k,) s at constant speed and turning."""
     speed, course = np.hypot(rows[:, 6], rows[:, 7])[:, None], np.arctan2(rows[:, 7], rows[:, 6])[:, None]
     turning = np.clip(rows[:, 8], -_MOST_TURNING, _MOST_TURNING)[:, None]
     turned = turning * times

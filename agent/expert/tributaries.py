@@ -28,6 +28,7 @@ class Tributary:
     y: np.ndarray
     z: np.ndarray
     yaw: np.ndarray
+    merge_yaw: float  # rad, of the route at the merge
 
 
 def find_tributaries(carla_map: carla.Map, route: DenseRoute) -> list[Tributary]:
@@ -83,4 +84,5 @@ def _tributary(branch: list[carla.Waypoint], tree: cKDTree, route: DenseRoute) -
         y=places[away, 1],
         z=places[away, 2],
         yaw=np.array([math.radians(pose.rotation.yaw) for pose in poses[away]]),
+        merge_yaw=float(route.yaw_rad[nearest[max(first - 1, 0)]]),
     )

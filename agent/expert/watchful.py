@@ -10,7 +10,7 @@ import numpy as np
 from linkvla.agent.expert.carriageway import cut_at
 from linkvla.agent.expert.cutting_in import cutting_in
 from linkvla.agent.expert.expert_agent import ExpertDriver
-from linkvla.agent.expert.giving_way import STEPS, giving_way
+from linkvla.agent.expert.giving_way import GivingWay
 from linkvla.agent.expert.merging import Merging
 from linkvla.agent.expert.passing import Passing
 from linkvla.agent.expert.planner import ExpertSettings, Leader
@@ -20,7 +20,7 @@ from linkvla.agent.expert.tributaries import find_tributaries
 from linkvla.agent.navigation.dense_route import DenseRoute
 from linkvla.agent.navigation.posted_speeds import with_posted_speeds
 
-_INTERVAL = 0.25  # s
+_INTERVAL, _STEPS = 0.25, 32  # s between the moments that merging looks at, and their number
 _ON_FOOT = 16  # steps that walkers are forecast for
 _ON_FOOT_REACH = 90.0  # m
 
@@ -37,6 +37,11 @@ class WatchfulDriver(ExpertDriver):
         approach_deceleration=2.5,
     )
     sight = 110.0
+
+    def setup(self, path_to_conf_file: str) -> None:
+        """Also what is remembered of those who cross."""
+        super().setup(path_to_conf_file)
+        self._giving_way = GivingWay()
 
     def _prepare(self) -> None:
         """Also what passing obstacles needs."""
@@ -61,14 +66,16 @@ class WatchfulDriver(ExpertDriver):
             traffic = super()._look(snapshot, speed)
         if self._passing.hold is not None:
             self.stop_arcs.append(self._passing.hold)
+        self._giving_way.look(self._planner.route, self.arc, traffic)
         return traffic
 
     def _foresee(self, traffic: Traffic, speed: float, ego_arcs: np.ndarray) -> list[Leader]:
         """Those on foot, those who cross, those who pull into the ego's lane, and those whose lane runs into it."""
         vehicles = traffic.rows[[kind == "vehicle" for kind in traffic.kinds]]
         line = self._planner.route
-        outlook = self._planner.outlook(self.arc, speed, self.leaders, self.stop_arcs, STEPS)
+        outlook = self._planner.outlook(self.arc, speed, self.leaders, self.stop_arcs, _STEPS)
         found = traffic.crossing(outlook[:_ON_FOOT], _ON_FOOT_REACH, walkers_only=True)
-        found += giving_way(line, self.arc, speed, traffic, outlook)
+        blocks = self.leaders + [Leader(stop, 0.0) for stop in self.stop_arcs]
+        found += self._giving_way.leaders(line, self.arc, speed, traffic, self._planner.speed_profile, blocks)
         found += cutting_in(line, self.arc, vehicles)
         return found + self._merging.leaders(vehicles, self.arc, outlook, _INTERVAL)

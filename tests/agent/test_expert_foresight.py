@@ -1,6 +1,7 @@
 """Merging flows and cut-ins against hand-made roads; lanes that run into a route on a stub map."""
 
 import math
+from dataclasses import replace
 from types import SimpleNamespace
 
 import carla
@@ -25,7 +26,7 @@ EGO_ARCS = 60.0 + 3.0 * np.arange(1, 11)
 SLOPE = math.radians(20.0)
 BACK = np.arange(0.0, 80.0, 2.0)
 RAMP = Tributary(  # joins at 100 m from the right, under 20 degrees
-    100.0, BACK, 99.0 - BACK * math.cos(SLOPE), 2.5 + BACK * math.sin(SLOPE), 0.0 * BACK, 0.0 * BACK - SLOPE
+    100.0, BACK, 99.0 - BACK * math.cos(SLOPE), 2.5 + BACK * math.sin(SLOPE), 0.0 * BACK, 0.0 * BACK - SLOPE, 0.0
 )
 
 
@@ -57,6 +58,12 @@ def test_who_is_nearer_to_the_merge_leads_at_its_distance():
 )
 def test_who_does_not_come_first_does_not_lead(row):
     assert merging(row) == []
+
+
+def test_who_still_has_to_turn_into_the_lane_does_not_lead():
+    assert len(merging(on_ramp(25.0, 10.0))) == 1
+    bend = replace(RAMP, merge_yaw=math.pi / 2)
+    assert Merging([bend]).leaders(np.array([on_ramp(25.0, 10.0)]), 60.0, 60.0 + 2.5 * np.arange(1, 25), 0.25) == []
 
 
 def test_a_faster_one_close_behind_is_let_past():
