@@ -16,7 +16,6 @@ _ON_ITS_WAY = 1.0  # m/s
 _INTO_THE_LANE = 1.5  # m along the road from the start to the front being in the lane
 _SHARED = 60.0  # m along the road, in which others have to adapt
 _PACE = 8.0  # m/s
-_SIDE_ROOM = 0.4  # m
 
 
 class Departure:
@@ -50,8 +49,8 @@ class Departure:
             others: everybody near the route.
         """
         driving = [one for one in others if one.nature not in (Nature.PARKED, Nature.PROP)]
-        sides = -EGO_HALF_WIDTH - _SIDE_ROOM, EGO_HALF_WIDTH + _SIDE_ROOM
         taken = arc + _INTO_THE_LANE, arc + _SHARED
+        sides = -EGO_HALF_WIDTH, EGO_HALF_WIDTH
         free = is_free(ego_trip(arc, speed, _PACE), taken, sides, driving, insistence(self._waited))
         self._waited += _TICK
         return not free

@@ -21,7 +21,7 @@ _EDGE_ROOM = 0.1  # m between the ego and the far edge of the lane that it borro
 _SHARE_IN, _SHARE_OUT = 0.2, 0.7  # of a ramp, where the ego enters another lane and has left it again
 
 
-class Lane(IntEnum):
+class Whose(IntEnum):
     """Whose room a way past takes, the better the smaller."""
 
     OWN = 0
@@ -33,7 +33,7 @@ class WayPast(NamedTuple):
     """Metres to the right of the route, and whose lane that is."""
 
     shift: float
-    lane: Lane
+    lane: Whose
 
 
 def ways_past(obstacle: Obstacle, cut: Cut) -> list[WayPast]:
@@ -49,12 +49,12 @@ def ways_past(obstacle: Obstacle, cut: Cut) -> list[WayPast]:
     ):
         needed = max(needed, 0.0)
         if needed <= own:
-            found.append(WayPast(sign * needed, Lane.OWN))
+            found.append(WayPast(sign * needed, Whose.OWN))
         elif beside is not None and needed <= abs(beside.middle) + 0.5 * beside.width - EGO_HALF_WIDTH - _EDGE_ROOM:
             if beside.same_way:
-                found.append(WayPast(sign * max(needed, abs(beside.middle)), Lane.SAME_WAY))
+                found.append(WayPast(sign * max(needed, abs(beside.middle)), Whose.SAME_WAY))
             else:
-                found.append(WayPast(sign * needed, Lane.ONCOMING))
+                found.append(WayPast(sign * needed, Whose.ONCOMING))
     return sorted(found, key=lambda way: (way.lane, abs(way.shift)))
 
 

@@ -14,10 +14,11 @@ _STEP = 0.25  # s
 TIMES = np.arange(0.0, HORIZON, _STEP)  # s
 _PULL_AWAY = 1.6  # m/s^2, how fast the ego gains speed on its way
 _ONCOMING_ROOM = 9.0  # m in front of the ego, at all times
-_ONCOMING_LEAST = 3.0  # m/s; who stands on the other side may drive off
+_ONCOMING_LEAST = 3.0  # m/s, the slower the longer the ego has waited; who stands on the other side may drive off
 _LEADING_ROOM, _LEADING_BRAKE = 3.0, 2.5  # m and m/s^2, behind who drives ahead in the lane that is entered
 _FOLLOWING_ROOM, _REACTION = 2.0, 0.6  # m and s, of who comes from behind in it
 _STANDING, _STANDING_ROOM = 0.2, 1.0  # m/s and m, of who stands in it
+_SIDE_ROOM = 0.4  # m between the ego and those who pass it
 _POLITE, _INSISTING, _PER_SECOND = 1.5, 4.0, 0.15  # m/s^2, what is asked of followers at first, at last, and between
 
 
@@ -70,21 +71,22 @@ def is_free(
     if not inside.any():
         return True
     for other in others:
-        if other.right <= sides[0] or other.left >= sides[1] or other.nature is Nature.WALKER:
+        aside = other.right <= sides[0] - _SIDE_ROOM or other.left >= sides[1] + _SIDE_ROOM
+        if aside or other.nature is Nature.WALKER:
             continue
         if other.nature in (Nature.PARKED, Nature.PROP):
             fits = other.last < taken[0] - EGO_HALF_LENGTH or other.first > taken[1] + EGO_HALF_LENGTH
         elif other.same_way:
             fits = _same_way_fits(trip, inside, other, follower_brake)
         else:
-            fits = _oncoming_fits(trip, inside, other)
+            fits = _oncoming_fits(trip, inside, other, _ONCOMING_LEAST * _POLITE / follower_brake)
         if not fits:
             return False
     return True
 
 
-def _oncoming_fits(trip: np.ndarray, inside: np.ndarray, other: Other) -> bool:
-    way = min(other.speed, -_ONCOMING_LEAST) * TIMES
+def _oncoming_fits(trip: np.ndarray, inside: np.ndarray, other: Other, least: float) -> bool:
+    way = min(other.speed, -least) * TIMES
     meets = (other.first + way < trip + EGO_HALF_LENGTH + _ONCOMING_ROOM) & (other.last + way > trip - EGO_HALF_LENGTH)
     return not (meets & inside).any()
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from linkvla.agent.expert.detour import Detour, Lane, WayPast, beside_from, beside_until, ramp_length
+from linkvla.agent.expert.detour import Detour, WayPast, Whose, beside_from, beside_until, ramp_length
 from linkvla.agent.expert.gaps import reached
 from linkvla.agent.expert.road_users import EGO_HALF_WIDTH
 from linkvla.agent.expert.surroundings import Nature, Other
@@ -41,7 +41,7 @@ def lean(others: Iterable[Other], arc: float, trip: np.ndarray, speed: float, la
         last = reached(trip, beside_until(other.last), speed_along)
         if first is not None and last is not None:
             ramp = ramp_length(shift, speed)
-            return Detour(WayPast(shift, Lane.OWN), max(arc, first - ramp), max(first, arc + 1.0), last, last + ramp)
+            return Detour(WayPast(shift, Whose.OWN), max(arc, first - ramp), max(first, arc + 1.0), last, last + ramp)
     return None
 
 

@@ -11,8 +11,8 @@ import numpy as np
 from linkvla.agent.expert.carriageway import Cut
 from linkvla.agent.expert.detour import (
     Detour,
-    Lane,
     WayPast,
+    Whose,
     beside_from,
     beside_until,
     ramp_length,
@@ -24,13 +24,12 @@ from linkvla.agent.expert.leaning import lean
 from linkvla.agent.expert.obstacles import Obstacle, next_obstacle
 from linkvla.agent.expert.planner import EGO_HALF_LENGTH
 from linkvla.agent.expert.surroundings import Nature, Other
-from linkvla.agent.expert.yielding import emergency_behind, is_past, staying_aside, ways_aside
+from linkvla.agent.expert.yielding import emergency_behind, goes_on, is_past, staying_aside, ways_aside
 from linkvla.agent.navigation.dense_route import DenseRoute
 
 _TICK = 0.05  # s
 _WAITING = 1.0  # m/s, slower means to wait
 _CREEPS_AFTER = 12.0  # s of waiting, then up to where the ego can just go round: past who stands beside it
-_SIDE_ROOM = 0.4  # m between the ego and those who pass it
 _CRAMPED = 0.6  # of the shortest ramp; nearer to an obstacle there is no way round it
 _SLOWEST = 3.0  # m/s, wish while passing
 _OWN_LANE = 0.8  # of half its width, within which others drive in the ego's lane
@@ -99,11 +98,13 @@ class Passing:
         foreign = _foreign(others, obstacle.members, cut)
         for way in ways:
             detour = _shaped(obstacle, way, arc, trip)
-            if detour is not None and (way.lane is Lane.OWN or _is_free(detour, trip, foreign, pressing)):
+            if detour is None:
+                continue
+            if way.lane is Whose.OWN or is_free(trip, detour.taken, detour.sides, foreign, pressing):
                 self._members, self._yields_to = obstacle.members, None
                 return detour
         if ways and obstacle.speed == 0.0:
-            creeps = ways[0].lane is Lane.SAME_WAY and self._waited > _CREEPS_AFTER
+            creeps = ways[0].lane is Whose.SAME_WAY and self._waited > _CREEPS_AFTER
             ramp = shortest_ramp(ways[0].shift) * (_CRAMPED if creeps else 1.0)
             self.hold = beside_from(obstacle.first) - ramp + EGO_HALF_LENGTH
         return None
@@ -114,8 +115,10 @@ class Passing:
         vehicle = None if cut is None else emergency_behind(others, arc, speed, cut.own_width)
         if vehicle is None:
             return None
+        foreign = _foreign(others, frozenset(), cut)
         for detour in ways_aside(cut, arc, speed):
-            if _is_free(detour, trip, _foreign(others, frozenset(), cut), insistence(math.inf)):
+            free = is_free(trip, detour.taken, detour.sides, foreign, insistence(math.inf))
+            if free and goes_on(self._cut_at(detour.end), detour):
                 self._yields_to = vehicle.number
                 return detour
         return None
@@ -123,7 +126,9 @@ class Passing:
     def _stay_aside(self, arc: float, speed: float, others: Sequence[Other]) -> None:
         vehicle = next((other for other in others if other.number == self._yields_to), None)
         if arc < self._detour.last and not is_past(vehicle, arc):
-            self._detour = staying_aside(self._detour, arc, speed)
+            longer = staying_aside(self._detour, arc, speed)
+            if goes_on(self._cut_at(longer.end), longer):
+                self._detour = longer
 
     def _lean(self, arc: float, speed: float, trip: np.ndarray, others: Sequence[Other]) -> Detour | None:
         """Room for those who come over the edge of the lane; a movement that has begun is carried through."""
@@ -163,11 +168,6 @@ def _foreign(others: Sequence[Other], members: frozenset[int], cut: Cut | None) 
     return [
         other for other in others if other.number not in members and not (other.same_way and abs(other.middle) < own)
     ]
-
-
-def _is_free(detour: Detour, trip: np.ndarray, foreign: Sequence[Other], pressing: float) -> bool:
-    sides = detour.sides[0] - _SIDE_ROOM, detour.sides[1] + _SIDE_ROOM
-    return is_free(trip, detour.taken, sides, foreign, pressing)
 
 
 def _shaped(obstacle: Obstacle, way: WayPast, arc: float, trip: np.ndarray) -> Detour | None:

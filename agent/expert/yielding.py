@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from linkvla.agent.expert.carriageway import Cut
-from linkvla.agent.expert.detour import Detour, Lane, WayPast, ramp_length
+from linkvla.agent.expert.detour import Detour, WayPast, Whose, ramp_length
 from linkvla.agent.expert.surroundings import Nature, Other
 
 _HEARD = 70.0  # m behind the ego
@@ -37,7 +37,7 @@ def ways_aside(cut: Cut, arc: float, speed: float) -> list[Detour]:
     for beside in (cut.right, cut.left):
         if beside is not None and beside.same_way:
             ramp = ramp_length(beside.middle, speed)
-            way = WayPast(beside.middle, Lane.SAME_WAY)
+            way = WayPast(beside.middle, Whose.SAME_WAY)
             found.append(staying_aside(Detour(way, arc, arc + ramp, arc, arc + ramp), arc + ramp, speed))
     return found
 
@@ -46,6 +46,12 @@ def staying_aside(detour: Detour, arc: float, speed: float) -> Detour:
     """The same detour, but back no sooner than a while after ``arc`` (m along the route)."""
     last = max(detour.last, arc + _STAYING * speed)
     return Detour(detour.way, detour.start, detour.first, last, last + ramp_length(detour.way.shift, speed))
+
+
+def goes_on(cut: Cut | None, detour: Detour) -> bool:
+    """Whether the lane that is driven aside in is still beside the route at ``cut``."""
+    beside = None if cut is None else cut.left if detour.way.shift < 0.0 else cut.right
+    return beside is not None and beside.same_way
 
 
 def is_past(other: Other | None, arc: float) -> bool:

@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 
 from linkvla.agent.expert.carriageway import Cut, Lane, cut_at
-from linkvla.agent.expert.detour import Detour, WayPast, ways_past
-from linkvla.agent.expert.detour import Lane as Whose
-from linkvla.agent.expert.gaps import TIMES, ego_trip, is_free, reached
+from linkvla.agent.expert.detour import Detour, WayPast, Whose, ways_past
+from linkvla.agent.expert.gaps import TIMES, ego_trip, insistence, is_free, reached
 from linkvla.agent.expert.obstacles import next_obstacle
 from linkvla.agent.expert.passing import Passing
 from linkvla.agent.expert.road_users import EGO_HALF_WIDTH, Traffic
@@ -130,6 +129,13 @@ def test_oncoming_cars_need_to_be_far_away_or_past():
     assert free(oncoming(40.0)) and free(oncoming(5.0))
     assert not free(oncoming(50.0, speed=0.0))  # it may drive off at any time
     assert free(other(40.0, 3.5, speed=-10.0, same_way=False))
+
+
+def test_who_stands_on_the_other_side_is_not_waited_for_for_ever():
+    standing = oncoming(85.0, speed=0.0)
+    assert not free(standing, brake=insistence(0.0))
+    assert free(standing, brake=insistence(60.0))
+    assert not free(oncoming(62.0, speed=0.0), brake=insistence(60.0))
 
 
 def test_cars_from_behind_need_room_to_slow_down():
@@ -276,6 +282,14 @@ def test_an_emergency_vehicle_is_let_past():
     seen, waited, passing = drive(scene, ONE_WAY)
     assert seen.min() == pytest.approx(-3.5, abs=0.01)
     assert waited == 0.0 and seen[290] == 0.0 and passing.line is ROUTE
+
+
+def test_the_lane_beside_is_left_before_it_ends():
+    passing = Passing(ROUTE, lambda arc: ONE_WAY if arc < 120.0 else Cut(3.5, None, None))
+    for arc in range(200):
+        passing.update(float(arc), 8.0, [siren(arc - 20.0, speed=9.5)], WISH)  # never gets past
+        assert arc < 120 or passing.line.y[arc] == pytest.approx(0.0, abs=0.01)
+        assert not 40 < arc < 70 or passing.line.y[arc] == pytest.approx(-3.5, abs=0.01)
 
 
 @pytest.mark.parametrize("vehicle", [siren(-60.0, speed=5.0), siren(-60.0, middle=-3.5), siren(30.0)])
