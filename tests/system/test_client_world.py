@@ -8,6 +8,7 @@ import carla
 import pytest
 
 from tests.system.conftest import STEP_S, synchronous
+from tests.system.protocol_tour import RawClient
 
 pytestmark = pytest.mark.system
 
@@ -135,6 +136,26 @@ def test_loading_a_world_starts_a_new_episode(client, world):
         back = client.load_world("Maple_Opt", reset_settings=False)
     assert back.get_map().name.endswith("/Maple_Opt")  # scenarios insist on the name that they asked for
     client.load_world("Maple", reset_settings=False)
+
+
+def test_boxes_of_the_last_worlds_vehicles_are_still_told(server, client, world, spawn):
+    """A traffic manager asks until it has seen the new world, and an error would end its process."""
+    car = spawn("vehicle.tesla.model3", 3)
+    gone = spawn("vehicle.mini.cooper_s", 9)
+    boxes = {actor.id: actor.bounding_box.extent.x for actor in (car, gone)}
+    world.tick()
+    gone.destroy()
+    client.load_world("Nutmeg", reset_settings=False)
+    client.load_world("Maple", reset_settings=False)
+    raw = RawClient(server.host, server.port)
+    for actor_id, half in boxes.items():
+        error, result = raw.call("get_actor_bounding_box", actor_id)
+        assert error is None
+        good, (_, extent, *_) = result[0]
+        assert good == 1
+        assert extent[0] == pytest.approx(half, abs=1e-5)
+    assert raw.call("get_actors_by_id", list(boxes))[1][0][1] == []
+    raw.close()
 
 
 def test_opendrive_text_becomes_a_world(client, world):

@@ -223,6 +223,8 @@ class Simulation:
         async with self._clock:
             old = self.world
             fresh = World(town, seed=self._seed, first_id=old.next_id, first_frame=old.frame + 1)
+            fresh.remember(old.departed.values())
+            fresh.remember(actor for actor in old.actors.values() if isinstance(actor, (Vehicle, Walker)))
             self.sensors.close()
             self.episode_id += 1
             if reset_settings:

@@ -6,6 +6,7 @@ Order of a tick: lights, vehicles, walkers, impacts, ground, lights that hold ve
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -36,7 +37,7 @@ from linkvla.launch.sim.world.traffic_lights import LightCycles
 from linkvla.launch.sim.world.weather import Weather
 
 FLAT = 0.06  # m: half the height of the debris, cans and planks that wheels roll over
-MOST_DEPARTED = 256  # destroyed actors that are remembered
+MOST_DEPARTED = 1024  # destroyed actors that are remembered
 
 
 class World:
@@ -58,7 +59,7 @@ class World:
         self._ground = Ground(town)
         self._contact_log = ContactLog()
         self._places: dict[int, np.ndarray] = {}  # of actors without physics, at the tick before
-        self.departed: dict[int, Actor] = {}  # destroyed lately, oldest first
+        self.departed: dict[int, Actor] = {}  # destroyed lately or with the world before, oldest first
         start = town.spawn_points[0]
         above = Pose(start.x, start.y, start.z + 10.0, -20.0, start.yaw)
         self.spectator = Spectator(self._new_id(), "spectator", pose=above)
@@ -140,15 +141,19 @@ class World:
             return False
         actor.alive = False
         self._places.pop(actor_id, None)
-        self.departed[actor_id] = self.actors.pop(actor_id)
-        if len(self.departed) > MOST_DEPARTED:
-            del self.departed[next(iter(self.departed))]
+        self.remember([self.actors.pop(actor_id)])
         for child in [item for item in self.actors.values() if item.parent_id == actor_id]:
             if isinstance(child, Sensor):
                 self.destroy(child.id)
             else:
                 child.parent_id, child.relative_pose = 0, None
         return True
+
+    def remember(self, actors: Iterable[Actor]) -> None:
+        """Keep actors that are gone: clients go on asking about them until they have seen a later frame."""
+        self.departed.update((actor.id, actor) for actor in actors)
+        while len(self.departed) > MOST_DEPARTED:
+            del self.departed[next(iter(self.departed))]
 
     def teleport(self, actor_id: int, pose: Pose) -> None:
         """Move an actor; the pose is relative where the actor is attached. Velocities are kept, as in CARLA."""
