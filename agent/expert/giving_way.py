@@ -18,8 +18,8 @@ from linkvla.agent.expert.road_users import EGO_HALF_WIDTH, Traffic, forecast, f
 from linkvla.agent.navigation.dense_route import DenseRoute
 
 TICK = 0.05  # s, between two decisions
-INTERVAL = 0.1  # s
-TIMES = INTERVAL * np.arange(80)  # s, the moments that are looked at
+_INTERVAL = 0.1  # s
+_TIMES = _INTERVAL * np.arange(80)  # s, the moments that are looked at
 ACCELERATION, _BRAKE = 6.0, 6.0  # m/s^2, of an ego that makes haste
 _REACHED = 0.95  # of the speed that is wished for; the last part takes long
 _SEEN = 70.0  # m from the ego
@@ -91,7 +91,7 @@ class GivingWay:
         if not self._ways:
             return []
         rows = traffic.rows[[way.index for way in self._ways]]
-        trip = haste(route, arc, speed, wish, blocks)
+        trip = _haste(route, arc, speed, wish, blocks)
         eased = min(1.0, self._waited / _PATIENCE)
         room = _Room(*(first + eased * (last - first) for first, last in zip(_AT_FIRST, _AT_LAST)))
         met = _meets(route, trip, rows, _UNDER_WAY if self._under_way else room)
@@ -102,22 +102,22 @@ class GivingWay:
         return [Leader(way.place - _WAITS_BEFORE, 0.0) for way, meets in zip(self._ways, met) if meets]
 
 
-def haste(route: DenseRoute, arc: float, speed: float, wish: np.ndarray, blocks: Sequence[Leader]) -> np.ndarray:
-    """(k,) m along the route, where the ego's centre is at each of ``TIMES`` with the acceleration that it has."""
-    trip, place = np.empty(len(TIMES)), arc
-    for step in range(len(TIMES)):
+def _haste(route: DenseRoute, arc: float, speed: float, wish: np.ndarray, blocks: Sequence[Leader]) -> np.ndarray:
+    """(k,) m along the route, where the ego's centre is at each of ``_TIMES`` with the acceleration that it has."""
+    trip, place = np.empty(len(_TIMES)), arc
+    for step in range(len(_TIMES)):
         trip[step] = place
         wanted = _REACHED * float(np.interp(place, route.arc, wish))
-        speed = min(speed + ACCELERATION * INTERVAL, max(speed - _BRAKE * INTERVAL, wanted))
-        place += speed * INTERVAL
+        speed = min(speed + ACCELERATION * _INTERVAL, max(speed - _BRAKE * _INTERVAL, wanted))
+        place += speed * _INTERVAL
     for block in blocks:
-        behind = block.arc_of_rear + block.speed * TIMES - EGO_HALF_LENGTH - _BEHIND_LEADER
+        behind = block.arc_of_rear + block.speed * _TIMES - EGO_HALF_LENGTH - _BEHIND_LEADER
         trip = np.minimum(trip, np.maximum(behind, arc))
     return trip
 
 
 def _stop(arc: float, speed: float) -> np.ndarray:
-    times = np.minimum(TIMES, speed / _BRAKE)
+    times = np.minimum(_TIMES, speed / _BRAKE)
     return arc + speed * times - 0.5 * _BRAKE * times**2
 
 
@@ -136,13 +136,13 @@ def _ways_across(route: DenseRoute, arc: float, traffic: Traffic) -> list[_Way]:
     if not chosen:
         return []
     rows = rows[chosen]
-    places_x, places_y, headings = forecast(rows, TIMES)
+    places_x, places_y, headings = forecast(rows, _TIMES)
     first = max(0, int(np.searchsorted(route.arc, arc)) - 1)
     last = min(len(route), int(np.searchsorted(route.arc, arc + _SEEN)) + 1)
     yaw = np.ascontiguousarray(route.yaw_rad, float)
     flat = [side.ravel() for side in outlines(rows, places_x, places_y, headings)]
     placed = frenet(route.arc, route.x, route.y, yaw, first, last, *flat)
-    arcs, offsets = (one.reshape(len(rows), len(TIMES), -1) for one in placed)
+    arcs, offsets = (one.reshape(len(rows), len(_TIMES), -1) for one in placed)
     turned = headings - np.interp(arcs[:, :, -1], route.arc, yaw)
     inside = (np.abs(offsets) < EGO_HALF_WIDTH + _BESIDE) & (arcs > arc + EGO_HALF_LENGTH)
     found = []
@@ -150,12 +150,12 @@ def _ways_across(route: DenseRoute, arc: float, traffic: Traffic) -> list[_Way]:
         times = np.flatnonzero(within.any(axis=1))
         if not len(times) or (times[0] == 0 and math.cos(angle[0]) > _ALONG):
             continue
-        leaves = times[0] == 0 and len(times) < len(TIMES)
+        leaves = times[0] == 0 and len(times) < len(_TIMES)
         if not leaves and not (np.abs(np.sin(angle[times])) > _ACROSS).any():
             continue
         # One that comes towards the ego has the right of way where the ego turns; others may wait, while they can.
         turns = math.cos(row[3] - heading) < _ONCOMING and route.is_junction[route.index_at(where[within].min())]
-        braked = math.hypot(row[6], row[7]) / (2.0 * INTERVAL * max(int(times[0]), 1))  # v^2 / 2d with d = v t
+        braked = math.hypot(row[6], row[7]) / (2.0 * _INTERVAL * max(int(times[0]), 1))  # v^2 / 2d with d = v t
         if turns or braked > _COMMITTED:
             found.append(_Way(index, float(where[within].min())))
     return found
@@ -164,7 +164,7 @@ def _ways_across(route: DenseRoute, arc: float, traffic: Traffic) -> list[_Way]:
 def _meets(route: DenseRoute, trip: np.ndarray, rows: np.ndarray, room: _Room) -> np.ndarray:
     """(n,): whether the ego on its ``trip`` comes nearer to each of ``rows`` than the room that is left."""
     x, y, yaw = (np.interp(trip, route.arc, along) for along in (route.x, route.y, route.yaw_rad))
-    others_x, others_y, heading = forecast(rows, TIMES)
+    others_x, others_y, heading = forecast(rows, _TIMES)
     dx, dy = others_x - x, others_y - y
     half_length = (rows[:, 4] + room.seconds * np.hypot(rows[:, 6], rows[:, 7]))[:, None]
     half_width = rows[:, 5, None]
