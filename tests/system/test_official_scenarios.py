@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -27,6 +28,9 @@ pytestmark = pytest.mark.system
 REPO = Path(__file__).resolve().parents[2]
 PYTHON = os.environ.get("EVALUATOR_PYTHON", sys.executable)
 TOWNS = [Path(os.environ["LINKVLA_TOWNS"])] if "LINKVLA_TOWNS" in os.environ else []
+# scenario_runner leaves its traffic manager running, whose thread then looks for the client that Python has deleted
+# already: a crash in CARLA's library after the results are out, without any answer of the server in it.
+CRASHED_AT_EXIT = -signal.SIGSEGV
 LIMIT_S = 240.0  # for a busy machine; a quiet one needs a tenth
 
 
@@ -113,8 +117,11 @@ def test_scenario_runner_brings_its_scenarios_to_an_end(run, server, tmp_path, k
     finally:
         stop.set()
         driver.join()
-    assert "Results of Scenario" in done.stdout, done.stdout + done.stderr
-    assert done.returncode == 0, done.stdout + done.stderr
+    said = done.stdout + done.stderr
+    assert "Results of Scenario" in done.stdout, said
+    assert "GLOBAL RESULT" in done.stdout, said
+    assert "cannot be loaded" not in done.stdout, said
+    assert done.returncode in (0, CRASHED_AT_EXIT), said
 
 
 def test_leaderboard_takes_our_expert_over_a_short_route(run, server, tmp_path):
