@@ -83,10 +83,14 @@ class Load:
         return self.world.spawn_actor(blueprint, roof, attach_to=car)
 
     def tick(self) -> carla.Image:
-        """Advance one tick and wait for its picture. Raises LostFrameError."""
+        """Advance one tick and wait for its picture. Raises LostFrameError; one that comes late is not taken for the
+        next tick's.
+        """
         frame = self.world.tick(CLIENT_TIMEOUT_S)
         try:
             picture = self._pictures.get(timeout=FRAME_TIMEOUT_S)
+            while picture.frame < frame:
+                picture = self._pictures.get(timeout=FRAME_TIMEOUT_S)
         except queue.Empty:
             raise LostFrameError(f"no picture of frame {frame} within {FRAME_TIMEOUT_S:g} s") from None
         if picture.frame != frame:

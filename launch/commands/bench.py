@@ -11,9 +11,11 @@ import typer
 from linkvla.launch.cli_options import Seed, Towns
 
 bench = typer.Typer(
-    name="bench", help="Measure the embedded CARLA server on this machine.", no_args_is_help=True,
+    name="bench",
+    help="Measure the embedded CARLA server on this machine. Each starts one of its own and stops it.",
+    no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
-)  # fmt: skip
+)
 
 _SHIPPED = ("Maple", "Birch")
 Cars = Annotated[int, typer.Option(metavar="N", min=0, max=500, help="Cars of the client's own TrafficManager.")]
@@ -32,11 +34,16 @@ def sim(
     town: Annotated[str, typer.Option(metavar="NAME", help="Where the cars drive.")] = "Maple",
     towns: Towns = None,
     load: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Town whose loading is timed; may be given more than once.")
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Town whose loading is timed; may be given more than once. Maple and Birch if left out.",
+        ),
     ] = None,
     cars: Cars = 30,
     camera: Annotated[
-        list[str] | None, typer.Option(metavar="WxH", help="Camera size; may be given more than once.")
+        list[str] | None,
+        typer.Option(metavar="WxH", help="Camera size; may be given more than once. 1024x512 and 512x256 if left out."),
     ] = None,
     ticks: Annotated[int, typer.Option(metavar="N", min=1, help="Ticks for each camera size.")] = 400,
     core: Annotated[int | None, typer.Option(metavar="N", min=0, help="Pin the server to this CPU core.")] = None,
@@ -44,6 +51,9 @@ def sim(
     out: Out = None,
 ) -> None:
     """Ticks per second with traffic and a camera, the share of each stage, and load times of towns.
+
+    `ticks/s` is by the wall clock, whatever else the machine does; `of one core` is what the server's CPU time alone
+    would allow.
 
     **Examples**
 
@@ -73,7 +83,10 @@ def soak(
     ticks: Annotated[int, typer.Option(metavar="N", min=1, help="Ticks in all.")] = 50_000,
     loads: Annotated[int, typer.Option(metavar="N", min=1, help="Calls of load_world.")] = 20,
     town: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Towns to load in turn; may be given more than once.")
+        list[str] | None,
+        typer.Option(
+            metavar="NAME", help="Towns to load in turn; may be given more than once. Maple and Birch if left out."
+        ),
     ] = None,
     towns: Towns = None,
     cars: Cars = 20,
@@ -81,7 +94,9 @@ def soak(
     seed: Seed = 0,
     out: Out = None,
 ) -> None:
-    """Run a server for long, with traffic and many towns. Exit code 0: memory flat within 5 %, no frame lost; else 1.
+    """Run a server for long, with traffic and many towns: is memory flat and no frame lost?
+
+    Exit code 0: memory of the second half within 5 % of the first's, no frame lost; else 1.
 
     **Examples**
 

@@ -21,6 +21,8 @@ Any program that uses the `carla` package can connect to it.
 `linkvla sim --view`: the same, with a live map and camera in the browser
 
 `linkvla sim --port 2100 --towns ~/towns --town Riverside`: a town of your own (`~/towns/Riverside.xodr`)
+
+`python -m linkvla.launch.gallery --out pictures`: eight scenes as its camera sees them
 """
 
 

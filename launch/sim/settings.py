@@ -45,16 +45,26 @@ class SimSettings:
     """How to run the server. Raises SimError for values that cannot work."""
 
     port: int = _option(DEFAULT_PORT, int, "N", "RPC port; 0 takes any free one. Sensor streams use the next.")
-    town: str = _option(DEFAULT_TOWN, str, "NAME", "Town to start with.")
+    town: str = _option(DEFAULT_TOWN, str, "NAME", "Town to start with; an unknown name lists all that there are.")
     towns: Sequence[Path] = _option(
         (), Path, "DIR", "Folder with further towns (NAME.xodr). May be given more than once.", repeated=True
     )
-    host: str = _option("127.0.0.1", str, "ADDRESS", "Address to listen on; only this machine reaches 127.0.0.1.")
+    host: str = _option(
+        "127.0.0.1",
+        str,
+        "ADDRESS",
+        "Address to listen on; only this machine reaches 127.0.0.1. There is no password: 0.0.0.0 lets the network in.",
+    )
     seed: int = _option(0, int, "N", "Seed of the scenery and everything else random.")
     recordings: Path | None = _option(  # noqa: RUF009  (a field in disguise)
         None, Path, "DIR", "The one folder in which clients may record and replay; a temporary one if left out."
     )
-    view: bool = _option(False, bool, "", "Show the world live in a browser: map, actors, lights, camera.")
+    view: bool = _option(
+        False,
+        bool,
+        "",
+        "Show the world live in a browser of this machine, at an address that is printed: map, actors, lights, camera.",
+    )
     view_port: int | None = _option(
         None, int, "N", "Port of that page; RPC port + 4 if left out, or any free one where that is taken."
     )
