@@ -1,13 +1,17 @@
 """Out of a parking bay: a straight road with one lane, the ego four metres to its right."""
 
 import math
+from types import SimpleNamespace
 
+import carla
 import numpy as np
 import pytest
 
 from linkvla.agent.control.plan_follower import PlanFollower
 from linkvla.agent.expert.departing import Departure
+from linkvla.agent.expert.expert_agent import ExpertDriver
 from linkvla.agent.expert.planner import EGO_HALF_LENGTH, ExpertPlanner
+from linkvla.agent.expert.road_users import Traffic
 from linkvla.agent.expert.surroundings import Nature, Other
 from linkvla.agent.expert.watchful import WatchfulDriver
 from linkvla.agent.navigation.dense_route import DenseRoute
@@ -78,3 +82,27 @@ def test_the_way_out_clears_a_car_parked_four_metres_ahead():
         room = min(room, float(np.maximum(ahead, beside).min()))
     assert room > 0.3
     assert abs(y) < 0.1 and abs(yaw) < 0.05
+
+
+class Bystander(ExpertDriver):
+    """Sees one car that stands in the lane, its middle as far along the road as ``car_at`` (m)."""
+
+    car_at = START
+
+    def _look(self, snapshot, speed):
+        rows = np.array([(self.car_at, 0.0, 0.0, 0.0, 2.3, 0.95, 0.0, 0.0, 0.0)])
+        return Traffic(self.route, self.route.yaw_rad, self.arc, rows, ["vehicle"], [1])
+
+
+@pytest.mark.parametrize(("car_at", "aside", "goes"), [(START, ASIDE, False), (START, 0.0, True), (5.0, ASIDE, True)])
+def test_the_expert_plans_to_stand_until_then(car_at, aside, goes):
+    driver = Bystander()
+    driver.setup("")
+    control = carla.VehicleControl()
+    actor = SimpleNamespace(attributes={}, get_control=lambda: control)
+    driver.car_at, driver.route, driver.arc = car_at, ROUTE, START
+    driver._planner = ExpertPlanner(ROUTE)
+    driver._signals = SimpleNamespace(stop_arcs=lambda arc, speed: [])
+    driver._users = SimpleNamespace(actors={1: actor})
+    plan = driver._decide(None, (START, aside, 0.0), 0.0)
+    assert (np.hypot(*plan.speed_waypoints_in_ego[-1]) > 1.0) == goes
