@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from linkvla.launch.bench.sim import STAGES, BenchSettings, bench_sim
-from linkvla.launch.bench.soak import Episode, SoakReport, SoakSettings, soak
+from linkvla.launch.bench.sim import STAGES
+from linkvla.launch.bench.soak import Episode, SoakReport
 from linkvla.launch.carla_server.process import SimServer
 
 pytestmark = pytest.mark.system
@@ -32,18 +33,26 @@ def test_one_seed_gives_identical_trajectories_and_pixels():
     assert first == second
 
 
+def bench(*options: str) -> None:
+    """``linkvla bench`` in a process of its own: a TrafficManager outlives its server in the process that made it."""
+    subprocess.run(
+        [sys.executable, "-c", "from linkvla.launch.cli import main; main()", "bench", *options],
+        timeout=300,
+        check=True,
+        cwd=ROOT,
+    )
+
+
 def test_a_short_soak_loses_no_frame(tmp_path: Path):
-    report = soak(
-        SoakSettings(
-            ticks=240, loads=4, towns=("Birch", "Maple"), directories=(), cars=8, size=(96, 48), seed=1,
-            out=tmp_path / "soak.json",
-        )
-    )  # fmt: skip
-    written = json.loads((tmp_path / "soak.json").read_text())
-    assert report.lost == written["lost"] == 0
-    assert [episode.town for episode in report.episodes] == ["Birch", "Maple", "Birch", "Maple"]
-    assert sum(episode.ticks for episode in report.episodes) == 240
-    assert all(episode.memory_mb > 50.0 for episode in report.episodes)
+    out = tmp_path / "soak.json"
+    towns = ("--town", "Birch", "--town", "Maple")
+    with suppress(subprocess.CalledProcessError):  # so few ticks do not show whether memory is flat
+        bench("soak", "--ticks", "240", "--loads", "4", "--cars", "8", "--camera", "96x48", *towns, "--out", str(out))
+    written = json.loads(out.read_text())
+    assert written["lost"] == 0
+    assert [episode["town"] for episode in written["episodes"]] == ["Birch", "Maple", "Birch", "Maple"]
+    assert sum(episode["ticks"] for episode in written["episodes"]) == 240
+    assert all(episode["memory_mb"] > 50.0 for episode in written["episodes"])
 
 
 def episode(memory_mb: float, lost: int = 0) -> Episode:
@@ -57,13 +66,11 @@ def test_a_soak_fails_on_growth_and_on_lost_frames():
 
 
 def test_the_benchmark_accounts_for_the_servers_time(tmp_path: Path):
-    found = bench_sim(
-        BenchSettings(
-            town="Maple", towns=(), load_towns=("Birch",), cars=4, sizes=((128, 64),), ticks=20, core=0, seed=0,
-            out=tmp_path / "bench.json",
-        )
-    )  # fmt: skip
-    assert json.loads((tmp_path / "bench.json").read_text()) == json.loads(json.dumps(found))
+    out = tmp_path / "bench.json"
+    bench(
+        "sim", "--load", "Birch", "--cars", "4", "--camera", "128x64", "--ticks", "20", "--core", "0", "--out", str(out)
+    )
+    found = json.loads(out.read_text())
     (speed,), (load,) = found["speed"], found["load"]
     assert speed["cars"] == 4
     assert set(speed["milliseconds"]) == set(STAGES)
