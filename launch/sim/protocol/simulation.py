@@ -10,6 +10,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from linkvla.launch.sim.errors import TownError
 from linkvla.launch.sim.protocol import state
 from linkvla.launch.sim.protocol.debug_shapes import DebugShapes
@@ -28,13 +30,14 @@ from linkvla.launch.sim.protocol.streams import StreamHub
 from linkvla.launch.sim.protocol.street_lamps import StreetLamps
 from linkvla.launch.sim.protocol.traffic_managers import TrafficManagers
 from linkvla.launch.sim.render.camera import Camera, CameraRenderer
-from linkvla.launch.sim.render.capture import capture
 from linkvla.launch.sim.render.scene import TownScene
+from linkvla.launch.sim.render.snapshot import SceneSnapshot
 from linkvla.launch.sim.world.actors import Actor, Prop, Vehicle, Walker
 from linkvla.launch.sim.world.events import StepEvents
 from linkvla.launch.sim.world.pose import Pose
 from linkvla.launch.sim.world.town import Town
 from linkvla.launch.sim.world.town_loader import available_towns, load_town, town_from_xodr
+from linkvla.launch.sim.world.weather import Weather
 from linkvla.launch.sim.world.world import World
 
 logger = logging.getLogger(__name__)
@@ -280,6 +283,7 @@ def _build_scene(town: Town, seed: int) -> TownScene:
     """The town's triangles, with the renderer compiled by drawing one tiny picture."""
     scene = TownScene.build(town, seed)
     started = time.monotonic()
-    CameraRenderer(scene).render(capture(World(town, seed=seed)), Camera(64, 32, 90.0), Pose(z=2.0))
+    nobody = SceneSnapshot((), np.zeros(0, np.uint8), Weather())  # a World would take longer than the picture
+    CameraRenderer(scene).render(nobody, Camera(64, 32, 90.0), Pose(z=2.0))
     logger.info("scene of %s ready, first picture in %.1f s", town.name, time.monotonic() - started)
     return scene
