@@ -71,10 +71,15 @@ def place_others(route: DenseRoute, arc: float, traffic: Traffic, actors: Mappin
         if abs(rows[index, 2] - height) > _LEVEL:
             continue
         velocity_x, velocity_y = rows[index, 6:8]
+        actor, speed = actors[traffic.ids[index]], math.hypot(velocity_x, velocity_y)
+        try:
+            nature = _nature(actor, traffic.kinds[index], speed)
+        except RuntimeError:
+            continue  # destroyed since the snapshot
         found.append(
             Other(
                 traffic.ids[index],
-                _nature(actors[traffic.ids[index]], traffic.kinds[index], math.hypot(velocity_x, velocity_y)),
+                nature,
                 near,
                 float(np.nanmax(arcs[index])),
                 float(np.nanmin(offsets[index])),

@@ -254,6 +254,12 @@ def test_others_are_placed_with_their_natures():
     assert place_others(ROUTE, 20.0, traffic, actors)[0].nature is Nature.DRIVING
     assert len(TIMES) == 100
 
+    def gone():
+        raise RuntimeError("vehicle 1 not found")
+
+    actors[1].get_control = gone  # as a client answers for who was destroyed since the snapshot
+    assert place_others(ROUTE, 20.0, traffic, actors) == [second, third]
+
 
 def test_the_road_across_is_read_from_the_map():
     def waypoint(y, yaw, kind=carla.LaneType.Driving, **sides):
