@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from linkvla.agent.expert.planner import EGO_HALF_LENGTH, Leader
-from linkvla.agent.expert.road_users import EGO_HALF_WIDTH, frenet, outlines
+from linkvla.agent.expert.road_users import EGO_HALF_WIDTH, placed_on
 from linkvla.agent.navigation.dense_route import DenseRoute
 
 _AHEAD = 90.0  # m of route that are looked at
@@ -30,19 +30,14 @@ def cutting_in(route: DenseRoute, arc: float, rows: np.ndarray) -> list[Leader]:
     """
     if not len(rows):
         return []
-    first = max(0, int(np.searchsorted(route.arc, arc)) - 1)
-    last = min(len(route), int(np.searchsorted(route.arc, arc + _AHEAD)) + 1)
-    yaw = np.ascontiguousarray(route.yaw_rad, float)
-    x, y = outlines(rows, rows[:, None, 0], rows[:, None, 1], rows[:, 3])
-    arcs, offsets = frenet(route.arc, route.x, route.y, yaw, first, last, x.ravel(), y.ravel())
-    arcs, offsets = arcs.reshape(x.shape), offsets.reshape(x.shape)
+    arcs, offsets = placed_on(route, rows, arc, arc + _AHEAD)
     found = []
     for index in np.flatnonzero(np.isfinite(offsets).all(axis=1)):
         side = math.copysign(1.0, offsets[index, -1])
         room = float((side * offsets[index]).min()) - EGO_HALF_WIDTH - _MARGIN
         if not 0.0 < room < _NEAREST or arcs[index].max() < arc + EGO_HALF_LENGTH:
             continue
-        heading = float(np.interp(arcs[index, -1], route.arc, yaw))
+        heading = float(np.interp(arcs[index, -1], route.arc, route.yaw_rad))
         level = abs(float(np.interp(arcs[index, -1], route.arc, route.z)) - rows[index, 2]) < _LEVEL
         velocity_x, velocity_y = rows[index, 6:8]
         along = velocity_x * math.cos(heading) + velocity_y * math.sin(heading)

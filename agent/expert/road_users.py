@@ -215,6 +215,16 @@ def outlines(rows: np.ndarray, x: np.ndarray, y: np.ndarray, yaw: np.ndarray) ->
     return outline_x.reshape(-1, len(_OUTLINE)), outline_y.reshape(-1, len(_OUTLINE))
 
 
+def placed_on(route: DenseRoute, rows: np.ndarray, first_arc: float, last_arc: float) -> tuple[np.ndarray, np.ndarray]:
+    """Arcs and sideways offsets (n, 9), metres, of the outlines of ``rows`` on a stretch of a route; NaN beyond its ends."""
+    first = max(0, int(np.searchsorted(route.arc, first_arc)) - 1)
+    """Arcs and sideways offsets (n, 9), metres, of the outlines of ``rows`` on a stretch of a route; NaN beyond it."""
+    yaw = np.ascontiguousarray(route.yaw_rad, float)
+    x, y = outlines(rows, rows[:, None, 0], rows[:, None, 1], rows[:, 3])
+    arcs, offsets = frenet(route.arc, route.x, route.y, yaw, first, last, x.ravel(), y.ravel())
+    return arcs.reshape(x.shape), offsets.reshape(x.shape)
+
+
 def forecast(rows: np.ndarray, times: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Places x, y (m) and headings (rad), (n, k) each, after each of ``times`` (k,) s at constant speed and turning."""
     speed, course = np.hypot(rows[:, 6], rows[:, 7])[:, None], np.arctan2(rows[:, 7], rows[:, 6])[:, None]

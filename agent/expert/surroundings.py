@@ -10,7 +10,7 @@ from typing import NamedTuple
 import carla
 import numpy as np
 
-from linkvla.agent.expert.road_users import Traffic, frenet, outlines
+from linkvla.agent.expert.road_users import Traffic, placed_on
 from linkvla.agent.navigation.dense_route import DenseRoute
 
 _BEHIND, _AHEAD = 90.0, 140.0  # m of route on which others are placed
@@ -58,16 +58,11 @@ def place_others(route: DenseRoute, arc: float, traffic: Traffic, actors: Mappin
     rows = traffic.rows
     if not len(rows):
         return []
-    first = max(0, int(np.searchsorted(route.arc, arc - _BEHIND)) - 1)
-    last = min(len(route), int(np.searchsorted(route.arc, arc + _AHEAD)) + 1)
-    yaw = np.ascontiguousarray(route.yaw_rad, float)
-    x, y = outlines(rows, rows[:, None, 0], rows[:, None, 1], rows[:, 3])
-    arcs, offsets = frenet(route.arc, route.x, route.y, yaw, first, last, x.ravel(), y.ravel())
-    arcs, offsets = arcs.reshape(x.shape), offsets.reshape(x.shape)
+    arcs, offsets = placed_on(route, rows, arc - _BEHIND, arc + _AHEAD)
     found = []
     for index in np.flatnonzero(np.isfinite(arcs).any(axis=1)):
         near = float(np.nanmin(arcs[index]))
-        height, heading = np.interp(near, route.arc, route.z), np.interp(near, route.arc, yaw)
+        height, heading = np.interp(near, route.arc, route.z), np.interp(near, route.arc, route.yaw_rad)
         if abs(rows[index, 2] - height) > _LEVEL:
             continue
         velocity_x, velocity_y = rows[index, 6:8]
