@@ -216,9 +216,9 @@ def outlines(rows: np.ndarray, x: np.ndarray, y: np.ndarray, yaw: np.ndarray) ->
 
 
 def placed_on(route: DenseRoute, rows: np.ndarray, first_arc: float, last_arc: float) -> tuple[np.ndarray, np.ndarray]:
-    """Arcs and sideways offsets (n, 9), metres, of the outlines of ``rows`` on a stretch of a route; NaN beyond its ends."""
-    first = max(0, int(np.searchsorted(route.arc, first_arc)) - 1)
     """Arcs and sideways offsets (n, 9), metres, of the outlines of ``rows`` on a stretch of a route; NaN beyond it."""
+    first = max(0, int(np.searchsorted(route.arc, first_arc)) - 1)
+    last = min(len(route), int(np.searchsorted(route.arc, last_arc)) + 1)
     yaw = np.ascontiguousarray(route.yaw_rad, float)
     x, y = outlines(rows, rows[:, None, 0], rows[:, None, 1], rows[:, 3])
     arcs, offsets = frenet(route.arc, route.x, route.y, yaw, first, last, x.ravel(), y.ravel())
