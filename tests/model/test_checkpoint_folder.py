@@ -35,9 +35,9 @@ def logits(model, processor):
     return decode(model, batch.to("cpu", model.dtype)).fine_logits.float()
 
 
-def test_the_shipped_nano_is_of_version_1_and_keeps_its_ways():
+def test_the_shipped_nano_writes_its_ways_down():
     config = read_config(shipped_folder() / "linkvla-nano")
-    assert "format_version" not in json.loads((shipped_folder() / "linkvla-nano" / "config.json").read_text())
+    assert json.loads((shipped_folder() / "linkvla-nano" / "config.json").read_text())["format_version"] == 2
     assert (config.decode, config.grid["centre"], config.navigation) == ("soft", "continuous", "both")
     assert (config.target_point_encoder, config.interpolation, config.jpeg_quality) == ("warped", "area", None)
     assert (config.padding_token_id, config.image_token_id, config.target_point_token_id) == (0, 5, 6)

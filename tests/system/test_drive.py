@@ -90,6 +90,7 @@ def test_without_a_film_in_a_folder_named_by_date(short_route: Path, tmp_path: P
 @pytest.mark.skipif(not Path("/proc").exists(), reason="looks for processes in /proc")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_drive_cleans_up(number: int, tmp_path: Path):
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # children of a background job would ignore it, as we do
     # The network drives a tenth as fast as the expert, who would be there before the signal is.
     command = [LINKVLA, "drive", "--threads", "1", "--route", str(HELD_OUT_ROUTES), "--out", "out"]
     process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
