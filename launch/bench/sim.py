@@ -129,8 +129,9 @@ def _loads(server: SimServer, watch: ServerWatch, towns: Sequence[str]) -> list[
 
 def _print(found: dict, speeds: list[Speed], loads: list[TownLoad]) -> None:
     console = Console()
-    table = Table(box=SIMPLE_HEAD, title=f"{found['town']}, {found['ticks']} ticks")
-    for name in ("camera", "cars", "ticks/s", "of one core", *(f"{stage} ms" for stage in STAGES), "sum ms"):
+    title = f"{found['town']}, {found['ticks']} ticks; CPU time by stage in ms per tick"
+    table = Table(box=SIMPLE_HEAD, title=title, collapse_padding=True, pad_edge=False)
+    for name in ("camera", "cars", "ticks/s", "of one core", *STAGES, "sum"):
         table.add_column(name, justify="right")
     for speed in speeds:
         parts = [f"{speed.milliseconds[stage]:.2f}" for stage in STAGES]

@@ -7,7 +7,6 @@ metres, all places CARLA world.
 from __future__ import annotations
 
 import math
-import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -15,6 +14,7 @@ import numpy as np
 
 from linkvla.launch.sim.navmesh.detour import Area
 from linkvla.launch.sim.navmesh.sidewalks import Band, sidewalk_lanes
+from linkvla.launch.sim.world.opendrive import tree
 from linkvla.launch.sim.world.town import Town
 
 _REACH = 5.0  # from the end of a crosswalk to the sidewalk that it leads to
@@ -62,7 +62,7 @@ def crossings(town: Town, bands: list[Band]) -> list[Crossing]:
 
 def _across_roads(town: Town) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Pairs of facing kerbs, each (2, 3), where a road outside junctions has sidewalks on both sides."""
-    for road in ElementTree.fromstring(town.xodr).findall("road"):
+    for road in tree(town.xodr).findall("road"):
         sections: dict[tuple[float, float], list[int]] = {}  # sidewalk lanes by first and last s in metres
         if road.get("junction", "-1") == "-1":
             for _, lane, first, last in sidewalk_lanes(road):

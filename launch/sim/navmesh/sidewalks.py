@@ -14,6 +14,7 @@ import numpy as np
 
 from linkvla.launch.sim.navmesh.shapes import convex
 from linkvla.launch.sim.world.ground import KERB
+from linkvla.launch.sim.world.opendrive import tree
 from linkvla.launch.sim.world.superelevation import Superelevation
 from linkvla.launch.sim.world.town import Town
 
@@ -41,7 +42,7 @@ class Band:
 
 def sidewalk_bands(town: Town) -> list[Band]:
     """All sidewalks of a town; empty where the file has none, or more than ``LONGEST_LANES`` of them."""
-    root = ElementTree.fromstring(town.xodr)
+    root = tree(town.xodr)
     lanes = [lane for road in root.findall("road") for lane in sidewalk_lanes(road)]
     if sum(end - start for _, _, start, end in lanes) > LONGEST_LANES:
         return []

@@ -7,7 +7,6 @@ the last metres of each road. All asphalt has one colour, so that overlapping co
 from __future__ import annotations
 
 import math
-import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,7 @@ import numpy as np
 from linkvla.launch.sim.render.materials import Look, Material
 from linkvla.launch.sim.render.mesh import Colour, MeshBuilder
 from linkvla.launch.sim.render.rasteriser import OPTIONS
+from linkvla.launch.sim.world.opendrive import tree
 from linkvla.launch.sim.world.superelevation import Superelevation
 from linkvla.launch.sim.world.town import Town
 
@@ -66,7 +66,7 @@ class RoadPaint:
 def lane_strips(town: Town) -> list[LaneStrip]:
     """Cross-sections of all lanes that have a surface."""
     strips, leaning = [], Superelevation(town.xodr)
-    for road in ElementTree.fromstring(town.xodr).findall("road"):
+    for road in tree(town.xodr).findall("road"):
         lanes = road.find("lanes")
         if lanes is None:
             continue

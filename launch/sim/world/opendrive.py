@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass
+from functools import lru_cache
 
 from linkvla.launch.sim.errors import TownError
 
@@ -106,6 +107,12 @@ def _speeds_of(road: ElementTree.Element) -> tuple[tuple[float, float], ...]:
     return tuple(sorted(speeds))
 
 
+@lru_cache(maxsize=1)  # half a dozen readers ask for a town's tree while it is loaded
+def tree(xodr: str) -> ElementTree.Element:
+    """The root of an OpenDRIVE text, not to be changed. Raises ElementTree.ParseError."""
+    return ElementTree.fromstring(xodr)
+
+
 def read_road_file(xodr: str, name: str) -> RoadFile:
     """Read an OpenDRIVE text.
 
@@ -113,7 +120,7 @@ def read_road_file(xodr: str, name: str) -> RoadFile:
         TownError: the text is not well-formed XML or holds no road.
     """
     try:
-        root = ElementTree.fromstring(xodr)
+        root = tree(xodr)
     except ElementTree.ParseError as error:
         raise TownError(
             f"town {name}: the OpenDRIVE file is not well-formed XML ({error}); replace the file"

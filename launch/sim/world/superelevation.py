@@ -6,7 +6,7 @@ import math
 import xml.etree.ElementTree as ElementTree
 from typing import TYPE_CHECKING
 
-from linkvla.launch.sim.world.opendrive import number
+from linkvla.launch.sim.world.opendrive import number, tree
 
 if TYPE_CHECKING:
     import carla
@@ -20,7 +20,7 @@ class Superelevation:
     def __init__(self, xodr: str) -> None:
         self._roads: dict[int, ElementTree.Element] = {}
         if "<superelevation" in xodr:
-            for road in ElementTree.fromstring(xodr).findall("road"):
+            for road in tree(xodr).findall("road"):
                 entries = road.findall("lateralProfile/superelevation")
                 if any(number(entry, name) for entry in entries for name in "abcd"):
                     self._roads[int(road.get("id", "0"))] = road
