@@ -130,7 +130,7 @@ def _loads(server: SimServer, watch: ServerWatch, towns: Sequence[str]) -> list[
 def _print(found: dict, speeds: list[Speed], loads: list[TownLoad]) -> None:
     console = Console()
     title = f"{found['town']}, {found['ticks']} ticks; CPU time by stage in ms per tick"
-    table = Table(box=SIMPLE_HEAD, title=title, collapse_padding=True, pad_edge=False)
+    table = Table(box=SIMPLE_HEAD, title=title, padding=0)
     for name in ("camera", "cars", "ticks/s", "of one core", *STAGES, "sum"):
         table.add_column(name, justify="right")
     for speed in speeds:

@@ -121,5 +121,6 @@ def _stop_bar(builder: MeshBuilder, line: StopLine, give_way: bool) -> None:
 
 
 def _upward(builder: MeshBuilder, ring: np.ndarray, material: Material) -> None:
-    turn = np.cross(ring[1] - ring[0], ring[2] - ring[0])[2]
+    (ax, ay, _), (bx, by, _) = ring[1] - ring[0], ring[2] - ring[0]
+    turn = ax * by - ay * bx
     builder.polygon(ring if turn > 0.0 else ring[::-1], material, Look.PLAIN, WHITE)

@@ -45,7 +45,8 @@ class MeshBuilder:
         """Add triangles, corners (N, 3, 3); ``colour`` is one RGB triple or (N, 3)."""
         corners = np.asarray(corners, np.float64).reshape(-1, 3, 3)
         if len(corners):
-            colours = np.broadcast_to(np.asarray(colour, np.float64), (len(corners), 3))
+            colours = np.empty((len(corners), 3))  # filled: for few rows np.broadcast_to takes five times as long
+            colours[:] = colour
             self._chunks.append((corners, colours, int(material), int(look), paint, self.thing))
 
     def quads(self, a, b, c, d, material: Material, look: Look, colour: Colour, paint: int = 0) -> None:
