@@ -6,11 +6,11 @@ import math
 from collections.abc import Iterable
 
 from linkvla.agent.expert.gaps import ego_trip, insistence, is_free
+from linkvla.agent.expert.planner import TICK
 from linkvla.agent.expert.road_users import EGO_HALF_WIDTH
 from linkvla.agent.expert.surroundings import Nature, Other
 from linkvla.agent.navigation.dense_route import DenseRoute
 
-_TICK = 0.05  # s
 _OUTSIDE = 0.5  # m from the edge of the lane to the ego's middle, from where on it is beside the road
 _ON_ITS_WAY = 1.0  # m/s
 _INTO_THE_LANE = 1.5  # m along the road from the start to the front being in the lane
@@ -52,5 +52,5 @@ class Departure:
         taken = arc + _INTO_THE_LANE, arc + _SHARED
         sides = -EGO_HALF_WIDTH, EGO_HALF_WIDTH
         free = is_free(ego_trip(arc, speed, _PACE), taken, sides, driving, insistence(self._waited))
-        self._waited += _TICK
+        self._waited += TICK
         return not free

@@ -13,11 +13,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from linkvla.agent.expert.planner import EGO_HALF_LENGTH, Leader
-from linkvla.agent.expert.road_users import EGO_HALF_WIDTH, Traffic, forecast, frenet, outlines
+from linkvla.agent.expert.planner import EGO_HALF_LENGTH, TICK, Leader
+from linkvla.agent.expert.road_users import EGO_HALF_WIDTH, Traffic, forecast, placed_on
 from linkvla.agent.navigation.dense_route import DenseRoute
 
-TICK = 0.05  # s, between two decisions
 _INTERVAL = 0.1  # s
 _TIMES = _INTERVAL * np.arange(80)  # s, the moments that are looked at
 ACCELERATION, _BRAKE = 6.0, 6.0  # m/s^2, of an ego that makes haste
@@ -136,14 +135,9 @@ def _ways_across(route: DenseRoute, arc: float, traffic: Traffic) -> list[_Way]:
     if not chosen:
         return []
     rows = rows[chosen]
-    places_x, places_y, headings = forecast(rows, _TIMES)
-    first = max(0, int(np.searchsorted(route.arc, arc)) - 1)
-    last = min(len(route), int(np.searchsorted(route.arc, arc + _SEEN)) + 1)
-    yaw = np.ascontiguousarray(route.yaw_rad, float)
-    flat = [side.ravel() for side in outlines(rows, places_x, places_y, headings)]
-    placed = frenet(route.arc, route.x, route.y, yaw, first, last, *flat)
-    arcs, offsets = (one.reshape(len(rows), len(_TIMES), -1) for one in placed)
-    turned = headings - np.interp(arcs[:, :, -1], route.arc, yaw)
+    poses = forecast(rows, _TIMES)
+    arcs, offsets = placed_on(route, rows, arc, arc + _SEEN, poses)
+    turned = poses[2] - np.interp(arcs[:, :, -1], route.arc, route.yaw_rad)
     inside = (np.abs(offsets) < EGO_HALF_WIDTH + _BESIDE) & (arcs > arc + EGO_HALF_LENGTH)
     found = []
     for index, row, where, within, angle in zip(chosen, rows, arcs, inside, turned):

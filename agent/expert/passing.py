@@ -22,12 +22,11 @@ from linkvla.agent.expert.detour import (
 from linkvla.agent.expert.gaps import TIMES, ego_trip, insistence, is_free, reached
 from linkvla.agent.expert.leaning import lean
 from linkvla.agent.expert.obstacles import Obstacle, next_obstacle
-from linkvla.agent.expert.planner import EGO_HALF_LENGTH
+from linkvla.agent.expert.planner import EGO_HALF_LENGTH, TICK
 from linkvla.agent.expert.surroundings import Nature, Other
 from linkvla.agent.expert.yielding import emergency_behind, goes_on, is_past, staying_aside, ways_aside
 from linkvla.agent.navigation.dense_route import DenseRoute
 
-_TICK = 0.05  # s
 _WAITING = 1.0  # m/s, slower means to wait
 _CREEPS_AFTER = 12.0  # s of waiting, then up to where the ego can just go round: past who stands beside it
 _CRAMPED = 0.6  # of the shortest ramp; nearer to an obstacle there is no way round it
@@ -76,7 +75,7 @@ class Passing:
             self._locked = self._detour is not None and arc >= self._detour.start
             self._leaning = None if self._detour is not None else self._lean(arc, speed, trip, others)
             self._detour = self._detour or self._leaning
-        self._waited = 0.0 if self.hold is None else self._waited + _TICK * (speed < _WAITING)
+        self._waited = 0.0 if self.hold is None else self._waited + TICK * (speed < _WAITING)
         if self._detour == before:
             return False
         self.line = self._route if self._detour is None else self._route.beside(self._detour.offset(self._route.arc))

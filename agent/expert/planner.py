@@ -22,6 +22,8 @@ from linkvla.model.interface.types import PATH_POINTS, SPEED_WAYPOINT_INTERVAL, 
 EGO_HALF_LENGTH = 2.45
 """Half length of the ego vehicle (Lincoln MKZ 2020), metres."""
 
+TICK = 0.05  # s between two decisions in the loop
+
 _STEP = 0.05  # s, integration step
 _STEPS_PER_WAYPOINT = round(SPEED_WAYPOINT_INTERVAL / _STEP)
 _OVERRUN = 80.0  # m, straight continuation beyond the last point, so that plans near the end keep their length

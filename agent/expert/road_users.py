@@ -56,7 +56,7 @@ class RoadUsers:
 
     def follow(self, line: DenseRoute) -> None:
         """Look along another line from now on."""
-        self._route, self._yaw = line, np.ascontiguousarray(line.yaw_rad, float)
+        self._route = line
 
     def look(self, snapshot: carla.WorldSnapshot, arc: float) -> Traffic:
         """Everybody near the route ahead of the ego at ``arc`` (m)."""
@@ -86,7 +86,7 @@ class RoadUsers:
             )  # fmt: skip
             kinds.append(box.kind)
             ids.append(number)
-        return Traffic(self._route, self._yaw, arc, np.array(rows, float).reshape(-1, 9), kinds, ids, self._ahead)
+        return Traffic(self._route, arc, np.array(rows, float).reshape(-1, 9), kinds, ids, self._ahead)
 
     def _learn(self, unknown: list[int]) -> None:
         """Boxes of actors not seen before."""
@@ -116,17 +116,15 @@ class Traffic:
     def __init__(
         self,
         route: DenseRoute,
-        yaw: np.ndarray,
         arc: float,
         rows: np.ndarray,
         kinds: Sequence[str],
         ids: Sequence[int] = (),
         ahead: float = AHEAD,
     ) -> None:
-        self._route, self._yaw, self._arc = route, yaw, arc
+        self._route, self._arc = route, arc
         self.rows, self.kinds, self.ids = rows, kinds, ids
-        self._first = max(0, int(np.searchsorted(route.arc, arc - _BEHIND)) - 1)
-        self._last = min(len(route), int(np.searchsorted(route.arc, arc + ahead)) + 1)
+        self._stretch = arc - _BEHIND, arc + ahead
         self._corridor = EGO_HALF_WIDTH + np.array([_MARGIN[kind] for kind in kinds])
         self._is_walker = np.array([kind == "walker" for kind in kinds], bool)
         height = route.at(arc)[2]
@@ -137,9 +135,7 @@ class Traffic:
         """Those whose box is in the corridor ahead."""
         if not len(self.rows):
             return []
-        arcs, offsets = self._project(
-            *outlines(self.rows, self.rows[:, None, 0], self.rows[:, None, 1], self.rows[:, 3])
-        )
+        arcs, offsets = placed_on(self._route, self.rows, *self._stretch)
         found = []
         for index in np.flatnonzero(self._near & ~self.awaited & np.isfinite(offsets).any(axis=1)):
             inside = np.abs(offsets[index]) < self._corridor[index]
@@ -151,7 +147,7 @@ class Traffic:
             if chosen.max() < self._arc + EGO_HALF_LENGTH:
                 continue  # behind or beside the ego
             self.leading[index] = True
-            heading = np.interp(chosen.min(), self._route.arc, self._yaw)
+            heading = np.interp(chosen.min(), self._route.arc, self._route.yaw_rad)
             speed = self.rows[index, 6] * math.cos(heading) + self.rows[index, 7] * math.sin(heading)
             found.append(Leader(float(chosen.min()), float(max(speed, 0.0))))
         return found
@@ -175,12 +171,10 @@ class Traffic:
         if not len(chosen):
             return []
         count = len(ego_arcs)
-        px, py, heading = forecast(rows[chosen], SPEED_WAYPOINT_INTERVAL * np.arange(1, count + 1))
-        outline_x, outline_y = outlines(rows[chosen], px, py, heading)
-        arcs, offsets = self._project(outline_x, outline_y)
-        shape = (len(chosen), count, len(_OUTLINE))
-        arcs, offsets = arcs.reshape(shape), offsets.reshape(shape)
-        route_yaw = np.interp(arcs[:, :, -1], self._route.arc, self._yaw)
+        poses = forecast(rows[chosen], SPEED_WAYPOINT_INTERVAL * np.arange(1, count + 1))
+        arcs, offsets = placed_on(self._route, rows[chosen], *self._stretch, poses)
+        heading = poses[2]
+        route_yaw = np.interp(arcs[:, :, -1], self._route.arc, self._route.yaw_rad)
         across = (np.abs(np.sin(heading - route_yaw)) > _CROSSING) | self._is_walker[chosen, None]
         steps = np.arange(count)
         early = ego_arcs[np.maximum(steps - _TIME_SLACK, 0)] - EGO_HALF_LENGTH - _ROOM
@@ -194,35 +188,41 @@ class Traffic:
         )
         return [Leader(float(arcs[k][meets[k]].min()) - _KEPT_BEFORE, 0.0) for k in np.flatnonzero(meets.any((1, 2)))]
 
-    def _project(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Arc and sideways offset (positive to the right) of points (n, 9), metres; NaN off the stretch looked at."""
-        route = self._route
-        arcs, offsets = frenet(route.arc, route.x, route.y, self._yaw, self._first, self._last, x.ravel(), y.ravel())
-        return arcs.reshape(x.shape), offsets.reshape(x.shape)
 
-
-def outlines(rows: np.ndarray, x: np.ndarray, y: np.ndarray, yaw: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """World outlines of the boxes of ``rows`` (see ``Traffic``) at (n, k) places with headings (n,) or (n, k).
-
-    Returns:
-        x and y, (n * k, 9) each.
-    """
-    yaw = yaw.reshape(len(rows), -1, 1)
+def _outlines(rows: np.ndarray, x: np.ndarray, y: np.ndarray, yaw: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """World outlines of the boxes of ``rows`` at places and headings (n,) or (n, k): x and y, (n, k, 9) each."""
+    x, y, yaw = (one.reshape(len(rows), -1, 1) for one in (x, y, yaw))
     along = rows[:, 4].reshape(-1, 1, 1) * _OUTLINE[:, 0]
     aside = rows[:, 5].reshape(-1, 1, 1) * _OUTLINE[:, 1]
-    outline_x = x[..., None] + np.cos(yaw) * along - np.sin(yaw) * aside
-    outline_y = y[..., None] + np.sin(yaw) * along + np.cos(yaw) * aside
-    return outline_x.reshape(-1, len(_OUTLINE)), outline_y.reshape(-1, len(_OUTLINE))
+    return x + np.cos(yaw) * along - np.sin(yaw) * aside, y + np.sin(yaw) * along + np.cos(yaw) * aside
 
 
-def placed_on(route: DenseRoute, rows: np.ndarray, first_arc: float, last_arc: float) -> tuple[np.ndarray, np.ndarray]:
-    """Arcs and sideways offsets (n, 9), metres, of the outlines of ``rows`` on a stretch of a route; NaN beyond it."""
+def placed_on(
+    route: DenseRoute,
+    rows: np.ndarray,
+    first_arc: float,
+    last_arc: float,
+    poses: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Where boxes lie on a stretch of a route.
+
+    Args:
+        route: the line.
+        rows: (n, 9) as in ``Traffic``.
+        first_arc, last_arc: m along the route.
+        poses: x, y (m), yaw (rad), (n, k) each, in place of where they are now.
+
+    Returns:
+        Arcs and sideways offsets (m, positive to the right) of their outlines, (n, 9) or (n, k, 9) each; NaN beyond
+        the stretch.
+    """
     first = max(0, int(np.searchsorted(route.arc, first_arc)) - 1)
     last = min(len(route), int(np.searchsorted(route.arc, last_arc)) + 1)
-    yaw = np.ascontiguousarray(route.yaw_rad, float)
-    x, y = outlines(rows, rows[:, None, 0], rows[:, None, 1], rows[:, 3])
-    arcs, offsets = frenet(route.arc, route.x, route.y, yaw, first, last, x.ravel(), y.ravel())
-    return arcs.reshape(x.shape), offsets.reshape(x.shape)
+    route_yaw = np.ascontiguousarray(route.yaw_rad, float)
+    x, y, yaw = rows[:, (0, 1, 3)].T if poses is None else poses
+    outline = [side.ravel() for side in _outlines(rows, x, y, yaw)]
+    arcs, offsets = _frenet(route.arc, route.x, route.y, route_yaw, first, last, *outline)
+    return arcs.reshape(*yaw.shape, -1), offsets.reshape(*yaw.shape, -1)
 
 
 def forecast(rows: np.ndarray, times: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -238,7 +238,7 @@ def forecast(rows: np.ndarray, times: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 
 @numba.njit(cache=True)
-def frenet(arc, xs, ys, yaws, first, last, px, py):
+def _frenet(arc, xs, ys, yaws, first, last, px, py):
     """Arc and sideways offset (m, positive to the right) of each point against its nearest sample in first..last-1.
 
     NaN for points beyond either end.

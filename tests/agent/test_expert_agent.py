@@ -24,7 +24,7 @@ EGO_ARCS = 20.0 + 2.0 * np.arange(1, 11)  # 8 m/s
 def traffic(*rows, kinds=None):
     """Rows: x, y, yaw (rad), half length, half width, velocity x, y."""
     table = np.array([(x, y, 0.0, yaw, hx, hy, vx, vy, 0.0) for x, y, yaw, hx, hy, vx, vy in rows]).reshape(-1, 9)
-    return Traffic(ROUTE, ROUTE.yaw_rad, 20.0, table, kinds or ["vehicle"] * len(rows))
+    return Traffic(ROUTE, 20.0, table, kinds or ["vehicle"] * len(rows))
 
 
 def test_the_car_ahead_leads_with_its_rear_and_speed():

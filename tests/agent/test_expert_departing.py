@@ -91,7 +91,7 @@ class Bystander(ExpertDriver):
 
     def _look(self, snapshot, speed):
         rows = np.array([(self.car_at, 0.0, 0.0, 0.0, 2.3, 0.95, 0.0, 0.0, 0.0)])
-        return Traffic(self.route, self.route.yaw_rad, self.arc, rows, ["vehicle"], [1])
+        return Traffic(self.route, self.arc, rows, ["vehicle"], [1])
 
 
 @pytest.mark.parametrize(("car_at", "aside", "goes"), [(START, ASIDE, False), (START, 0.0, True), (5.0, ASIDE, True)])

@@ -245,7 +245,7 @@ def test_others_are_placed_with_their_natures():
         (70.0, 1.0, 30.0, 0.0, 0.9, 0.3, 3.0, 0.0, 0.0),
     ])  # fmt: skip
     actors = {1: actor(True), 2: actor(False), 3: actor(False, base_type="bicycle"), 4: actor(False)}
-    traffic = Traffic(ROUTE, ROUTE.yaw_rad, 20.0, rows, ["vehicle"] * 4, [1, 2, 3, 4])
+    traffic = Traffic(ROUTE, 20.0, rows, ["vehicle"] * 4, [1, 2, 3, 4])
     first, second, third = place_others(ROUTE, 20.0, traffic, actors)
     assert first.nature is Nature.PARKED and first.first == pytest.approx(27.7) and first.left == pytest.approx(0.1)
     assert second.nature is Nature.DRIVING and second.speed == pytest.approx(-9.0) and not second.same_way

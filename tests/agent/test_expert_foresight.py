@@ -156,7 +156,7 @@ def test_the_watchful_expert_foresees_all_three():
         [110.0, -6.0, 0, 1.57, 0.2, 0.2, 0, 1.7, 0],
     )
     rows = np.array([ramp, pushes, walks], float)
-    traffic = Traffic(ROUTE, ROUTE.yaw_rad, 60.0, rows, ["vehicle", "vehicle", "walker"], ahead=Watchful.sight)
+    traffic = Traffic(ROUTE, 60.0, rows, ["vehicle", "vehicle", "walker"], ahead=Watchful.sight)
     found = sorted(watchful(60.0)._foresee(traffic, 12.0, EGO_ARCS))
     assert [leader.speed for leader in found] == pytest.approx([6.0, 10.0, 0.0])
     assert ExpertAgent("localhost", 2000)._foresee(traffic, 12.0, EGO_ARCS) == []

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from linkvla.agent.expert.giving_way import ACCELERATION, TICK, GivingWay
-from linkvla.agent.expert.planner import EGO_HALF_LENGTH, ExpertPlanner, ExpertSettings, Leader
+from linkvla.agent.expert.giving_way import ACCELERATION, GivingWay
+from linkvla.agent.expert.planner import EGO_HALF_LENGTH, TICK, ExpertPlanner, ExpertSettings, Leader
 from linkvla.agent.expert.road_users import EGO_HALF_WIDTH, Traffic
 from linkvla.agent.navigation.dense_route import DenseRoute
 
@@ -45,7 +45,7 @@ class Ego:
     def hold(self, *rows: list[float], blocks: tuple[Leader, ...] = ()) -> list[Leader]:
         """Whom it gives way to now; whoever is no crosser leads as usual."""
         kinds = ["vehicle"] * len(rows)
-        self.traffic = Traffic(self.route, self.route.yaw_rad, self.arc, np.array(rows).reshape(-1, 9), kinds)
+        self.traffic = Traffic(self.route, self.arc, np.array(rows).reshape(-1, 9), kinds)
         self.giving_way.look(self.route, self.arc, self.traffic)
         blocks = [*self.traffic.leaders(), *blocks]
         profile = self.planner.speed_profile
