@@ -108,7 +108,7 @@ class Load:
         self._camera.stop()
         self._camera.destroy()
         commands = [carla.command.DestroyActor(actor_id) for actor_id in self._ids]
-        self._manager.set_synchronous_mode(False)
+        self._manager.shut_down()  # first: its thread crashes the client when cars go from under it
         self._client.apply_batch_sync(commands, True)
         self._synchronous(False)
 
