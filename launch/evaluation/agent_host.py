@@ -11,9 +11,10 @@ import carla
 
 from linkvla.agent.autonomous_agent import AutonomousAgent
 from linkvla.agent.navigation.road_graph import to_global_plans
+from linkvla.agent.sensor_rig import SensorRig
 from linkvla.launch.evaluation import records
 from linkvla.launch.evaluation.run_settings import RunSettings
-from linkvla.launch.evaluation.sensor_setup import SensorError, SensorRig, check_sensors
+from linkvla.launch.evaluation.sensor_setup import SensorError, check_sensors
 from linkvla.launch.evaluation.stage import Stage
 from linkvla.model.interface.errors import CheckpointError, ConfigurationError, ServerError
 

@@ -14,6 +14,7 @@ from datetime import datetime
 
 import numpy as np
 
+from linkvla.agent.sensor_rig import SensorSilence
 from linkvla.launch.evaluation import records, scores
 from linkvla.launch.evaluation.agent_host import AgentHost, MakeAgent, RouteFailure
 from linkvla.launch.evaluation.facts import EgoFacts, RouteLine
@@ -22,7 +23,6 @@ from linkvla.launch.evaluation.records import RouteRecord, Timing
 from linkvla.launch.evaluation.route_file import RouteSpec
 from linkvla.launch.evaluation.route_weather import RouteWeather
 from linkvla.launch.evaluation.run_settings import TICK_SECONDS, WARM_UP_TICKS, RunSettings
-from linkvla.launch.evaluation.sensor_setup import SensorSilence
 from linkvla.launch.evaluation.stage import Server, Stage
 from linkvla.launch.evaluation.tick_view import ActorBoxes, TickView
 
