@@ -48,7 +48,7 @@ class RouteRecord:
     duration_game: float  # s, simulated
     duration_system: float  # s, wall, with set-up
     scenario_name: str = ""
-    weather_id: int | None = None
+    weather_id: int | str | None = None  # Bench2Drive writes it as text
     save_name: str = ""
     index: int = 0
     timing: Timing = field(default_factory=Timing)
@@ -90,27 +90,27 @@ class RouteRecord:
 
     @staticmethod
     def from_leaderboard(data: dict, timing: Timing | None = None, error: str = "") -> RouteRecord:
-        """The inverse of ``to_leaderboard``.
+        """The inverse of ``to_leaderboard``; what only Bench2Drive writes may be absent.
 
         Raises:
-            KeyError, TypeError: the data are not a record.
+            KeyError, TypeError, ValueError: the data are not a record.
         """
-        values, meta = data["scores"], data["meta"]
+        values, meta, infractions = data["scores"], data["meta"], dict(data["infractions"])
         return RouteRecord(
             route_id=data["route_id"],
-            town=data["town_name"],
+            town=data.get("town_name") or "",
             status=data["status"],
-            infractions={kind: list(data["infractions"][kind]) for kind in scores.INFRACTION_KINDS},
+            infractions={kind: list(infractions.get(kind, ())) for kind in scores.INFRACTION_KINDS},
             score_route=values["score_route"],
             score_penalty=values["score_penalty"],
             score_composed=values["score_composed"],
             route_length=meta["route_length"],
             duration_game=meta["duration_game"],
             duration_system=meta["duration_system"],
-            scenario_name=data["scenario_name"],
-            weather_id=data["weather_id"],
-            save_name=data["save_name"],
-            index=data["index"],
+            scenario_name=data.get("scenario_name") or "",
+            weather_id=data.get("weather_id"),
+            save_name=data.get("save_name") or "",
+            index=data.get("index", 0),
             timing=timing or Timing(),
             error=error,
         )
