@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import IO
 
 from linkvla.launch.carla_server.errors import CarlaServerError
-from linkvla.launch.carla_server.ports import TRAFFIC_MANAGER_OFFSET, check_free, free_port, port_lock
+from linkvla.launch.carla_server.ports import TRAFFIC_MANAGER_OFFSET, PortLease, check_free
 
 READY_LINE = "linkvla sim: listening on"
 """The server prints this, once, when clients may connect."""
@@ -70,22 +70,22 @@ class SimServer:
     ) -> None:
         self._process: subprocess.Popen | None = None
         self._output: IO[bytes] | None = None
-        # The lock is held until the server listens: from then on the port itself is the reservation.
-        with port_lock():
-            if port is None:
-                port = free_port(self.host)
-            else:
-                check_free(port, self.host)
-            self.port = port
-            self.traffic_manager_port = port + TRAFFIC_MANAGER_OFFSET
-            self.town = town
-            self.log = log if log is not None else _temporary_log(port)
-            try:
-                self._start(towns, seed, recordings, options)
-                self._wait_until_ready(start_timeout)
-            except BaseException:
-                self.close()
-                raise
+        self._lease: PortLease | None = None
+        if port is None:
+            self._lease = PortLease(host=self.host)
+            port = self._lease.port
+        else:
+            check_free(port, self.host)
+        self.port = port
+        self.traffic_manager_port = port + TRAFFIC_MANAGER_OFFSET
+        self.town = town
+        self.log = log if log is not None else _temporary_log(port)
+        try:
+            self._start(towns, seed, recordings, options)
+            self._wait_until_ready(start_timeout)
+        except BaseException:
+            self.close()
+            raise
         atexit.register(self.close)
 
     @property
@@ -109,6 +109,8 @@ class SimServer:
         if self._output is not None:
             self._output.close()
             self._output = None
+        if self._lease is not None:
+            self._lease.close()
         atexit.unregister(self.close)
 
     def __enter__(self) -> SimServer:

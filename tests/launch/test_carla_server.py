@@ -47,6 +47,29 @@ def test_a_block_with_a_taken_port_is_passed_over(offset: int):
                     ports.check_free(port)
 
 
+def test_a_leased_block_is_passed_over_until_it_is_given_back():
+    with ports.PortLease(first=30_500) as first:
+        with ports.PortLease(first=first.port) as second:
+            assert second.port > first.port
+            assert second.traffic_manager_port == second.port + ports.TRAFFIC_MANAGER_OFFSET
+    with ports.PortLease(first=first.port) as again:
+        assert again.port == first.port
+
+
+def test_a_lease_ends_with_its_holder():
+    program = (
+        "import time; from linkvla.launch.carla_server.ports import PortLease; lease = PortLease(30_700)\n"
+        "print(lease.port, flush=True); time.sleep(600)"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as holder:
+        port = int(holder.stdout.readline())
+        with ports.PortLease(first=port) as other:
+            assert other.port > port
+        holder.kill()
+    with ports.PortLease(first=port) as mine:
+        assert mine.port == port
+
+
 @pytest.mark.parametrize("port", [0, 80, 65_535])
 def test_ports_that_cannot_be_used(port: int):
     with pytest.raises(PortError, match=str(port)):
