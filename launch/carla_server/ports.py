@@ -2,9 +2,9 @@
 
 A CARLA server takes ``port`` (RPC) and ``port + 1`` (sensor streams), and its clients assume ``port + 2`` to be its own
 too; the client's TrafficManager listens on a port of its own choice. So each server gets a block of ten ports, and the
-TrafficManager's port lies in the same block. Who needs a block leases it: a locked file per block keeps all our programs
-of this user off it, from before the server listens until after it has ended, and is unlocked by the system when its
-holder dies.
+TrafficManager's port lies in the same block. Who needs a block leases it: a locked file per block keeps our other
+programs off it, from before the server listens until after it has ended, and is unlocked by the system when its holder
+dies.
 """
 
 from __future__ import annotations

@@ -48,10 +48,9 @@ def test_a_block_with_a_taken_port_is_passed_over(offset: int):
 
 
 def test_a_leased_block_is_passed_over_until_it_is_given_back():
-    with ports.PortLease(first=30_500) as first:
-        with ports.PortLease(first=first.port) as second:
-            assert second.port > first.port
-            assert second.traffic_manager_port == second.port + ports.TRAFFIC_MANAGER_OFFSET
+    with ports.PortLease(first=30_500) as first, ports.PortLease(first=first.port) as second:
+        assert second.port > first.port
+        assert second.traffic_manager_port == second.port + ports.TRAFFIC_MANAGER_OFFSET
     with ports.PortLease(first=first.port) as again:
         assert again.port == first.port
 
