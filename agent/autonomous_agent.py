@@ -12,9 +12,8 @@ from enum import Enum
 from typing import Any
 
 import carla
-import numpy as np
 
-from linkvla.agent.navigation.plan_formats import GpsPlan, WorldPlan, thin
+from linkvla.agent.navigation.plan_formats import GpsPlan, WorldPlan, thin_plans
 from linkvla.model.interface.errors import ConfigurationError, ServerError
 
 PLAN_SPACING = 50.0
@@ -107,12 +106,8 @@ class AutonomousAgent:
 
     def set_global_plan(self, global_plan_gps: GpsPlan, global_plan_world_coord: WorldPlan) -> None:
         """Take the dense route in both formats; keeps the points that the leaderboard's rule keeps at 50 m."""
-        places = [transform.location for transform, _ in global_plan_world_coord]
-        points = np.array([(place.x, place.y, place.z) for place in places]).reshape(-1, 3)
-        commands = [int(getattr(option, "value", option)) for _, option in global_plan_world_coord]
-        kept = thin(points, commands, PLAN_SPACING)
-        self._global_plan = [global_plan_gps[index] for index in kept]
-        self._global_plan_world_coord = [global_plan_world_coord[index] for index in kept]
+        plans = thin_plans(global_plan_gps, global_plan_world_coord, PLAN_SPACING)
+        self._global_plan, self._global_plan_world_coord = plans
 
     def setup(self, path_to_conf_file: str) -> None:
         """Read the configuration and load what driving needs; must set ``self.track``."""

@@ -1,4 +1,4 @@
-"""Which evaluator is this? The one place that knows the leaderboard's packages by name."""
+"""Which evaluator is this? The one place that knows the evaluators' packages by name."""
 
 from __future__ import annotations
 
@@ -8,15 +8,28 @@ from types import ModuleType
 
 import carla
 
+from linkvla.agent.autonomous_agent import AutonomousAgent, Track
+from linkvla.model.interface.errors import ConfigurationError
+
 
 def evaluator_base() -> type:
-    """The leaderboard's ``AutonomousAgent`` where it is importable (CARLA leaderboard, Bench2Drive), else our own."""
-    return _base_module().AutonomousAgent
+    """The ``AutonomousAgent`` to derive from.
+
+    The leaderboard's where it is importable (CARLA leaderboard, Bench2Drive), else scenario_runner's, else our own.
+    """
+    for package in ("leaderboard", "srunner"):
+        found = _optional(f"{package}.autoagents.autonomous_agent")
+        if found is not None:
+            return found.AutonomousAgent
+    return AutonomousAgent
 
 
 def evaluator_tracks() -> type[Enum]:
-    """The ``Track`` that belongs to ``evaluator_base()``: an evaluator takes members of its own only."""
-    return _base_module().Track
+    """The ``Track`` that belongs to ``evaluator_base()``: an evaluator takes members of its own only.
+
+    scenario_runner has no tracks and asks for none; there, as on our own base, it is ours.
+    """
+    return getattr(importlib.import_module(evaluator_base().__module__), "Track", Track)
 
 
 def privileged_world() -> tuple[carla.World, carla.Actor] | None:
@@ -30,9 +43,18 @@ def privileged_world() -> tuple[carla.World, carla.Actor] | None:
     return (world, ego) if ego is not None else None
 
 
-def _base_module() -> ModuleType:
-    found = _optional("leaderboard.autoagents.autonomous_agent")
-    return found if found is not None else importlib.import_module("linkvla.agent.autonomous_agent")
+def controller_base() -> type:
+    """scenario_runner's ``BasicControl``, the base of what drives an actor of an OpenSCENARIO file.
+
+    Raises:
+        ConfigurationError: there is no scenario_runner.
+    """
+    module = _optional("srunner.scenariomanager.actorcontrols.basic_control")
+    if module is None:
+        raise ConfigurationError(
+            "a scenario's controller needs scenario_runner; put its checkout on PYTHONPATH (package srunner)"
+        )
+    return module.BasicControl
 
 
 def _optional(name: str) -> ModuleType | None:

@@ -1,36 +1,34 @@
-"""LinkVLA at the wheel: wires sensors, localisation, navigation, the policy and control; no logic of its own."""
+"""LinkVLA at the wheel: wires sensors, localisation, navigation, the policy and control; no logic of its own.
+
+A tick that brings no plan to drive on (no camera frame for half a second, a prediction that fails, is late or cannot be
+driven) ends in the safe action of ``linkvla.agent.control.fallback``, counted in ``incidents``, never in an exception.
+"""
 
 from __future__ import annotations
 
+import time
 from enum import Enum
-from functools import lru_cache
 from typing import Any
 
 import carla
 import numpy as np
 
+from linkvla.agent.any_evaluator import AnyEvaluator
 from linkvla.agent.autonomous_agent import AutonomousAgent, Track
+from linkvla.agent.control.fallback import Fallback
 from linkvla.agent.control.plan_follower import FULL_BRAKE, Pedals, PlanFollower
 from linkvla.agent.control.stuck import StuckRelease
+from linkvla.agent.guarded_policy import GuardedPolicy
+from linkvla.agent.incidents import Incidents
 from linkvla.agent.localization.localizer import Localizer
-from linkvla.agent.navigation.route_planner import RoutePlanner
+from linkvla.agent.localization.state_estimator import EgoState
+from linkvla.agent.metric_info import MetricRecorder
+from linkvla.agent.navigation.plan_formats import command_of
+from linkvla.agent.navigation.route_planner import Guidance, RoutePlanner
+from linkvla.agent.policy_shelf import borrow_policy, give_back_policy
 from linkvla.agent.sensors import SensorFrame, SensorReader, sensor_specs
 from linkvla.agent.settings import AgentSettings
 from linkvla.model.interface.types import Command, Observation, Plan
-
-
-@lru_cache(maxsize=1)
-def load_policy(settings: AgentSettings) -> Any:
-    """The policy that the settings name, loaded once per process: an evaluator makes a new agent for each route."""
-    from linkvla.model.policy import LinkVLAPolicy
-
-    return LinkVLAPolicy.from_pretrained(
-        settings.checkpoint,
-        device=settings.device,
-        threads=settings.threads or None,
-        speak_every=settings.speak_every,
-        hypotheses=settings.hypotheses,
-    )
 
 
 def vehicle_control(pedals: Pedals) -> carla.VehicleControl:
@@ -43,16 +41,17 @@ def vehicle_control(pedals: Pedals) -> carla.VehicleControl:
 
 
 class LinkVLADriver:
-    """What LinkVLA adds to an ``AutonomousAgent`` base, ours or an evaluator's.
+    """What LinkVLA adds to an ``AutonomousAgent`` base, an evaluator's or ours, with ``AnyEvaluator`` between the two.
 
-    For observers: ``last_plan``, ``last_observation``, ``last_command``, ``last_state`` (None until the first decision)
-    and ``control_source``, one of "first tick", "model", "stuck release", "no sensor data".
+    For observers: ``last_plan`` (the last one driven on), ``last_observation``, ``last_command``, ``last_state`` (None
+    until there is one), ``control_source``, one of "first tick", "model", "stuck release", "held plan", "safe stop",
+    ``timing``, milliseconds of each stage of the last tick, and ``incidents``.
     """
 
     tracks: type[Enum] = Track
 
     def setup(self, path_to_conf_file: str) -> None:
-        """Load the policy and place the plan on the map.
+        """Load the policy and place the plan on the map; scenario_runner has no plan yet, there it waits.
 
         Raises:
             ConfigurationError: an unknown option.
@@ -61,47 +60,73 @@ class LinkVLADriver:
         """
         self.track = self.tracks.SENSORS
         self.settings = AgentSettings.parse(path_to_conf_file)
-        self._policy = load_policy(self.settings)
+        self.incidents = Incidents()
+        self._policy = borrow_policy(self.settings, self)
         self._policy.reset()
+        self._guard = GuardedPolicy(self._policy, self.settings.budget_ms, self.incidents)
+        self._metrics = MetricRecorder(self, path_to_conf_file, self.incidents)
         self._reader, self._follower, self._release = SensorReader(), PlanFollower(), StuckRelease()
-        self._localizer = Localizer(self._global_plan, self._global_plan_world_coord)
-        self._route = RoutePlanner(
-            np.array([(place.location.x, place.location.y) for place, _ in self._global_plan_world_coord]),
-            [getattr(option, "value", option) for _, option in self._global_plan_world_coord],
-        )
+        self._fallback = Fallback(self._follower)
+        self._localizer: Localizer | None = None
+        self._route: RoutePlanner | None = None
         self._pedals = FULL_BRAKE
-        self._started = False
         self.last_plan: Plan | None = None
         self.last_observation: Observation | None = None
         self.last_command: Command | None = None
-        self.last_state = None
+        self.last_state: EgoState | None = None
         self.control_source = "first tick"
+        self.timing: dict[str, float] = {}
+        if not self.under_scenario_runner:
+            self._lay_out()
 
     def sensors(self) -> list[dict[str, Any]]:
         """SimLingo's sensors, with the camera of the checkpoint."""
-        return sensor_specs(self._policy.camera)
+        return sensor_specs(self._policy.camera, reduced=self.under_scenario_runner)
 
     def run_step(self, input_data: dict[str, tuple[int, Any]], timestamp: float) -> carla.VehicleControl:
-        """The control for this tick, from this tick's sensor data."""
-        frame = self._reader.read(input_data)
-        self._pedals = self._decide(frame)
-        return vehicle_control(self._pedals)
-
-    def destroy(self) -> None:
-        """Let go of everything but the policy, which the next route reuses."""
-        self._reader = self._follower = self._release = self._localizer = self._route = self._policy = None
-        self.last_plan = self.last_observation = None
-
-    def _decide(self, frame: SensorFrame) -> Pedals:
+        """The control for this tick, from this tick's sensor data; ``timestamp`` in simulated seconds."""
+        watch = _Stopwatch()
+        if self._route is None:
+            self._lay_out()
+        first = self.last_state is None
+        frame = self._reader.read({**input_data, **self.own_instruments()})
         state = self._localizer.step(frame, self._pedals)
         guidance = self._route.step(np.array([state.x, state.y]))
         self.last_state, self.last_command = state, guidance.command
-        if not self._started:
-            self._started = True
-            return FULL_BRAKE
-        if frame.image is None or not frame.fresh:
-            self.control_source = "no sensor data"
-            return FULL_BRAKE
+        watch.lap("localise_ms")
+        plan = None if first else self._plan(frame, state, guidance)
+        watch.lap("policy_ms")
+        self._pedals = FULL_BRAKE if first else self._follow(plan, state, frame.fresh)
+        watch.lap("control_ms")
+        self.timing = {**watch.laps, **_stages(plan)}
+        self._metrics.tick()
+        return vehicle_control(self._pedals)
+
+    def destroy(self) -> None:
+        """Let go of everything; the policy goes back to where the next route takes it from. May be called twice."""
+        if getattr(self, "_policy", None) is None:
+            return
+        self._metrics.close()
+        self.incidents.summarise()
+        give_back_policy(self)
+        self._policy = self._guard = self._metrics = self._reader = self._follower = self._release = None
+        self._fallback = self._localizer = self._route = self.last_plan = self.last_observation = None
+
+    def _lay_out(self) -> None:
+        """Place the plan on the map."""
+        if self.under_scenario_runner and not self._global_plan_world_coord:
+            self.plan_own_route()
+        self._localizer = Localizer(self._global_plan, self._global_plan_world_coord)
+        self._route = RoutePlanner(
+            np.array([(place.location.x, place.location.y) for place, _ in self._global_plan_world_coord]),
+            [command_of(option) for _, option in self._global_plan_world_coord],
+        )
+
+    def _plan(self, frame: SensorFrame, state: EgoState, guidance: Guidance) -> Plan | None:
+        """What the policy wants; None where it cannot be asked or its answer cannot be driven."""
+        if not frame.fresh:
+            self.incidents.note("no sensor data", "camera or speedometer are silent for half a second")
+            return None
         image = frame.image if self.settings.camera == "on" else np.zeros_like(frame.image)
         self.last_observation = Observation(
             image=image,
@@ -111,13 +136,38 @@ class LinkVLADriver:
             next_command=guidance.next_command,
             distance_to_command=guidance.distance,
         )
-        self.last_plan = self._policy.predict(self.last_observation)
-        pedals = self._follower.step(self.last_plan, state.speed)
+        return self._guard.predict(self.last_observation)
+
+    def _follow(self, plan: Plan | None, state: EgoState, sees: bool) -> Pedals:
+        """The pedals that follow the plan, or the safe action where there is none."""
+        if plan is None:
+            pedals, self.control_source = self._fallback.step(state, may_drive=sees)
+            return pedals
+        self.last_plan = plan
+        pedals = self._follower.step(plan, state.speed)
+        self._fallback.remember(plan, state, pedals)
         if self.settings.release_when_stuck:
             pedals = self._release.step(state.speed, pedals)
         self.control_source = "stuck release" if self._release.pushing else "model"
         return pedals
 
 
-class LinkVLAAgent(LinkVLADriver, AutonomousAgent):
+class LinkVLAAgent(LinkVLADriver, AnyEvaluator, AutonomousAgent):
     """LinkVLA on our own base, for our own route runner."""
+
+
+class _Stopwatch:
+    """Milliseconds of each stage."""
+
+    def __init__(self) -> None:
+        self._last = time.perf_counter()
+        self.laps: dict[str, float] = {}
+
+    def lap(self, stage: str) -> None:
+        now = time.perf_counter()
+        self.laps[stage], self._last = 1e3 * (now - self._last), now
+
+
+def _stages(plan: Plan | None) -> dict[str, float]:
+    """The policy's own stages, such as ``see_ms``, as it reports them."""
+    return {} if plan is None else {name: took for name, took in plan.diagnostics.items() if name.endswith("_ms")}

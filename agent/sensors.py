@@ -13,22 +13,36 @@ CAMERA, IMU, GNSS, SPEED = "rgb_0", "imu", "gps", "speed"
 _LONGEST_HOLD = 10  # ticks (0.5 s) that an old camera frame or speed may still be driven on
 
 
-def sensor_specs(camera: Any) -> list[dict[str, Any]]:
+def sensor_specs(camera: Any, reduced: bool = False) -> list[dict[str, Any]]:
     """The leaderboard's specifications of SimLingo's sensors.
 
     Args:
         camera: the rig of the checkpoint, with x, y, z (m, ego frame), width, height (pixels) and fov (degrees).
+        reduced: camera and GNSS only, all of these that scenario_runner knows; see ``instruments``.
     """
     level = {"roll": 0.0, "pitch": 0.0, "yaw": 0.0}
     origin = {"x": 0.0, "y": 0.0, "z": 0.0}
     lens = {"width": int(camera.width), "height": int(camera.height), "fov": float(camera.fov)}
     place = {"x": float(camera.x), "y": float(camera.y), "z": float(camera.z)}
-    return [
+    outside = [
         {"type": "sensor.camera.rgb", "id": CAMERA, **place, **level, **lens},
-        {"type": "sensor.other.imu", "id": IMU, **origin, **level, "sensor_tick": 0.05},
         {"type": "sensor.other.gnss", "id": GNSS, **origin, **level, "sensor_tick": 0.01},
+    ]
+    inside = [
+        {"type": "sensor.other.imu", "id": IMU, **origin, **level, "sensor_tick": 0.05},
         {"type": "sensor.speedometer", "id": SPEED, "reading_frequency": 20},
     ]
+    return outside if reduced else outside + inside
+
+
+def instruments(ego: Any) -> dict[str, tuple[int, Any]]:
+    """Speedometer and IMU by the leaderboard's conventions, read off the vehicle itself: all but its accelerations."""
+    velocity, transform = ego.get_velocity(), ego.get_transform()
+    forward = transform.get_forward_vector()
+    speed = velocity.x * forward.x + velocity.y * forward.y + velocity.z * forward.z
+    unknown = [math.nan] * 6
+    compass = math.radians(transform.rotation.yaw) + math.pi / 2
+    return {SPEED: (0, {"speed": speed}), IMU: (0, np.array([*unknown, compass]))}
 
 
 @dataclass(frozen=True)
@@ -61,8 +75,8 @@ class SensorReader:
         speed = _finite(speed.get("speed")) if isinstance(speed, dict) else None
         self._speed_age = 0 if speed is not None else self._speed_age + 1
         self._speed = round(max(0.0, speed), 1) if speed is not None else self._speed
-        imu = payload.get(IMU)
-        compass = _finite(imu[-1]) if imu is not None and len(imu) else None
+        imu = _numbers(payload.get(IMU))
+        compass = _finite(imu[-1]) if len(imu) else None
         self._compass = compass if compass is not None else self._compass
         fresh = max(self._image_age, self._speed_age) <= _LONGEST_HOLD
         return SensorFrame(self._image, _fix(payload.get(GNSS)), self._compass, self._speed, fresh)
@@ -77,10 +91,19 @@ def _rgb(data: Any) -> np.ndarray | None:
 
 def _fix(data: Any) -> np.ndarray | None:
     """(2,) latitude and longitude, or None."""
-    fix = np.asarray(data, float)[:2] if data is not None and len(data) >= 2 else None
-    return fix if fix is not None and np.isfinite(fix).all() else None
+    fix = _numbers(data)[:2]
+    return fix if len(fix) == 2 and np.isfinite(fix).all() else None
+
+
+def _numbers(data: Any) -> np.ndarray:
+    """(n,) float64; empty where the data are missing or of another kind."""
+    try:
+        return np.asarray(data, float).reshape(-1) if data is not None else np.zeros(0)
+    except (TypeError, ValueError):
+        return np.zeros(0)
 
 
 def _finite(value: Any) -> float | None:
     """A finite float, or None."""
-    return float(value) if value is not None and math.isfinite(value) else None
+    numbers = _numbers(value)
+    return float(numbers[0]) if len(numbers) == 1 and math.isfinite(numbers[0]) else None

@@ -8,6 +8,7 @@ from linkvla.model.interface.errors import ConfigurationError
 
 DEFAULT_CHECKPOINT = "linkvla-nano"
 CAMERA_CHOICES = ("on", "black")
+NAVIGATION_CHOICES = ("checkpoint", "target_point", "command", "both", "none")
 _SPEAK_EVERY = {"off": 0, "on": 1}
 
 
@@ -22,6 +23,8 @@ class AgentSettings:
     release_when_stuck: bool = True  # SimLingo's push after 40 s without motion
     language: str = "off"  # a commentary before the actions: "off", "on", or N for every Nth frame
     hypotheses: int = 1  # pairs of end points that are refined, for the best plan to be driven
+    navigation: str = "checkpoint"  # what the prompt says of the way; "checkpoint" is what its configuration says
+    budget_ms: int = 0  # wall clock; a plan that took longer is late and not driven on; 0 is no limit
 
     def __post_init__(self) -> None:
         if self.camera not in CAMERA_CHOICES:
@@ -32,6 +35,18 @@ class AgentSettings:
             raise ConfigurationError(f"language must be off, on, or a number of frames, got {self.language!r}")
         if self.hypotheses < 1:
             raise ConfigurationError(f"hypotheses must be 1 or more, got {self.hypotheses}")
+
+        if self.navigation not in NAVIGATION_CHOICES:
+            raise ConfigurationError(
+                f"navigation must be one of {', '.join(NAVIGATION_CHOICES)}, got {self.navigation!r}"
+            )
+        if self.budget_ms < 0:
+            raise ConfigurationError(f"budget_ms must be 0 (no limit) or milliseconds, got {self.budget_ms}")
+
+    @property
+    def navigation_style(self) -> str | None:
+        """For the policy; None leaves it to the checkpoint."""
+        return None if self.navigation == "checkpoint" else self.navigation
 
     @property
     def speak_every(self) -> int:

@@ -32,6 +32,8 @@ class LinkVLAPolicy:
         speak_every: on every so manyth frame, from the first, a commentary comes before the actions (chain of thought);
             0 never speaks. The frames between are driven without words. Instructions are no matter of this.
         hypotheses: pairs of end points that are refined, for the most probable plan to be taken.
+        navigation: what the prompt says of the way, instead of what the checkpoint's configuration says; one of
+            ``prompts.NAVIGATION_STYLES``.
         check_agreement: have each plan that came with words, or from an instruction, captioned and compared with them;
             the ``Agreement`` and the caption are in the diagnostics.
 
@@ -45,15 +47,20 @@ class LinkVLAPolicy:
         *,
         speak_every: int = 0,
         hypotheses: int = 1,
+        navigation: str | None = None,
         check_agreement: bool = False,
     ) -> None:
         if speak_every < 0:
             raise ConfigurationError(f"speak_every must be 0 (never) or a number of frames, got {speak_every}")
+        if navigation not in (None, *prompts.NAVIGATION_STYLES):
+            allowed = ", ".join(prompts.NAVIGATION_STYLES)
+            raise ConfigurationError(f"navigation must be one of {allowed}, got {navigation!r}")
         check_candidates(model.config.action_head, hypotheses)
         self.model = model.eval()
         self.processor = processor
         self.speak_every = speak_every
         self.hypotheses = hypotheses
+        self.navigation = navigation
         self.check_agreement = check_agreement
         self._frame = 0
 
@@ -64,7 +71,7 @@ class LinkVLAPolicy:
         device: str = "cpu",
         dtype: torch.dtype | None = None,
         threads: int | None = None,
-        **options: int | bool,
+        **options: int | bool | str | None,
     ) -> LinkVLAPolicy:
         """Load a checkpoint folder or a shipped name, all or nothing.
 
@@ -85,6 +92,14 @@ class LinkVLAPolicy:
     def camera(self) -> CameraRig:
         """The camera that the checkpoint was trained with; mount the same one."""
         return self.processor.config.camera_rig
+
+    def move_to(self, device: str) -> None:
+        """Move the weights; memory of a GPU that nothing uses any more is given back to other processes."""
+        if self.model.device == torch.device(device):
+            return
+        self.model.to(device)
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
 
     def reset(self) -> None:
         """Forget the past; call it at the start of every route."""
@@ -144,18 +159,18 @@ class LinkVLAPolicy:
     def _turn(self, observation: Observation, speaks: bool) -> Turn:
         """What is asked; the answer is empty where the network is to give it."""
         if observation.instruction is None and speaks:
-            query = self.processor.query(observation)
+            query = self.processor.query(observation, self.navigation)
             return dataclasses.replace(
                 prompts.commentary_turn(query.speed, self.processor.navigation(query)), answer=""
             )
-        turn = self.processor.turn(observation)
+        turn = self.processor.turn(observation, self.navigation)
         may_refuse = observation.instruction is not None and observation.refuse_unsafe
         return dataclasses.replace(turn, answer="") if may_refuse else turn
 
     def _description(self, observation: Observation, plan: Plan, text: str = "") -> Turn:
         points = np.concatenate([plan.path_in_ego, plan.speed_waypoints_in_ego])
         cells = self.model.action_tokenizer.encode(torch.from_numpy(points)).numpy()
-        query = self.processor.query(observation)
+        query = self.processor.query(observation, self.navigation)
         navigation = self.processor.navigation(query)
         return prompts.description_turn(query.speed, navigation, cells, prompts.without_markup(text))
 

@@ -162,19 +162,20 @@ class LinkVLAProcessor:
         points = np.stack([np.asarray(query.target_points_in_ego, np.float32) for query in queries])
         return self.encode(views, self.drive_turns(queries), points, gain=gain, offset=offset)
 
-    def query(self, frame: Observation | Sample) -> Query:
-        """What an observation, or a recorded sample, says beside its picture."""
+    def query(self, frame: Observation | Sample, navigation: str | None = None) -> Query:
+        """What an observation, or a recorded sample, says beside its picture; ``navigation`` as in ``Query``."""
         return Query(
             speed=frame.speed,
             target_points_in_ego=frame.target_points_in_ego,
             command=frame.command,
             next_command=frame.next_command,
             distance_to_command=frame.distance_to_command,
+            navigation=navigation,
         )
 
-    def turn(self, observation: Observation) -> Turn:
+    def turn(self, observation: Observation, navigation: str | None = None) -> Turn:
         """The driving turn of an observation: its instruction where it has one, plain driving otherwise."""
-        query = self.query(observation)
+        query = self.query(observation, navigation)
         if observation.instruction is None:
             return prompts.drive_turn(query.speed, self.navigation(query))
         return prompts.instruction_turn(

@@ -37,6 +37,11 @@ class EgoState:
         cosine, sine = math.cos(self.yaw), math.sin(self.yaw)
         return offset @ np.array([[cosine, -sine], [sine, cosine]])
 
+    def to_world(self, points_in_ego: np.ndarray) -> np.ndarray:
+        """The way back: (n, 2) metres in the ego frame to (n, 2) metres in the world."""
+        cosine, sine = math.cos(self.yaw), math.sin(self.yaw)
+        return np.asarray(points_in_ego, float) @ np.array([[cosine, sine], [-sine, cosine]]) + (self.x, self.y)
+
 
 class StateEstimator:
     """Filters positions; heading and speed pass through as measured, as SimLingo uses them."""

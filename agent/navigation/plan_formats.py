@@ -43,6 +43,20 @@ def thin(points: np.ndarray, commands: Sequence[int], spacing: float) -> list[in
     return kept
 
 
+def command_of(option: object) -> Command:
+    """A plan's option, a number or a member of CARLA's ``RoadOption``; one without a meaning is to follow the lane."""
+    value = int(getattr(option, "value", option))
+    return Command(value) if value in Command.__members__.values() else Command.LANE_FOLLOW
+
+
+def thin_plans(gps_plan: GpsPlan, world_plan: WorldPlan, spacing: float) -> tuple[GpsPlan, WorldPlan]:
+    """A plan in both formats, reduced to the points that the leaderboard's rule keeps."""
+    places = [transform.location for transform, _ in world_plan]
+    points = np.array([(place.x, place.y, place.z) for place in places]).reshape(-1, 3)
+    kept = thin(points, [int(command_of(option)) for _, option in world_plan], spacing)
+    return [gps_plan[index] for index in kept], [world_plan[index] for index in kept]
+
+
 def to_global_plans(route: DenseRoute, carla_map: carla.Map) -> tuple[GpsPlan, WorldPlan]:
     """The dense route as the leaderboard hands it to an agent's ``set_global_plan``.
 

@@ -90,7 +90,7 @@ def check_agent(settings: EvaluateSettings) -> list[str]:
     """
     if settings.agent == "expert":
         return []
-    from linkvla.agent.driving_agent import load_policy
+    from linkvla.agent.policy_shelf import load_policy
     from linkvla.agent.sensors import sensor_specs
     from linkvla.agent.settings import AgentSettings
 

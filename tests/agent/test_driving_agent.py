@@ -65,7 +65,7 @@ def data(y=0.0, speed=3.0, compass=math.pi, tick=0, image=True):
 @pytest.fixture
 def policy(monkeypatch):
     stub = StubPolicy()
-    monkeypatch.setattr(driving_agent, "load_policy", lambda *_: stub)
+    monkeypatch.setattr(driving_agent, "borrow_policy", lambda *_: stub)
     return stub
 
 
@@ -104,8 +104,9 @@ def test_missing_frames_are_held_over_and_then_stop_the_car(agent):
         agent.run_step(data(tick=tick), 0.0)
     for tick in range(10):
         assert agent.run_step(data(tick=tick, image=False), 0.0).brake == 0.0
-    assert agent.run_step(data(image=False), 0.0).brake == 1.0
-    assert agent.control_source == "no sensor data"
+    control = agent.run_step(data(image=False), 0.0)
+    assert control.brake == pytest.approx(0.4) and control.throttle == 0.0
+    assert agent.control_source == "safe stop" and agent.incidents.counts == {"no sensor data": 1}
     assert agent.run_step(data(), 0.0).brake == 0.0
 
 

@@ -1,0 +1,63 @@
+"""The network of this process: loaded once, on the device while somebody drives with it, in main memory otherwise.
+
+Evaluators make a new agent for each route and do not say which one is the last. So an agent borrows the policy and
+gives it back in ``destroy``; when the last borrower has, the weights leave the GPU and its memory is free for others.
+The next route moves them back, which takes a fraction of a second.
+"""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any
+
+from linkvla.agent.settings import AgentSettings
+
+
+class _Shelf:
+    """One place: other settings replace the policy."""
+
+    def __init__(self) -> None:
+        self.settings: AgentSettings | None = None
+        self.policy: Any = None
+        self.borrowers: weakref.WeakSet = weakref.WeakSet()
+
+
+_shelf = _Shelf()
+
+
+def load_policy(settings: AgentSettings) -> Any:
+    """The policy that the settings name, on its device.
+
+    Raises:
+        CheckpointError: weights that are missing or damaged.
+        ConfigurationError: a device that is not there, or options that the checkpoint cannot have.
+    """
+    from linkvla.model.policy import LinkVLAPolicy
+
+    if _shelf.settings != settings:
+        _shelf.settings = _shelf.policy = None  # first, so that two never lie in memory
+        _shelf.policy = LinkVLAPolicy.from_pretrained(
+            settings.checkpoint,
+            device=settings.device,
+            threads=settings.threads or None,
+            speak_every=settings.speak_every,
+            hypotheses=settings.hypotheses,
+            navigation=settings.navigation_style,
+        )
+        _shelf.settings = settings
+    _shelf.policy.move_to(settings.device)
+    return _shelf.policy
+
+
+def borrow_policy(settings: AgentSettings, borrower: object) -> Any:
+    """``load_policy`` for somebody who will give it back."""
+    policy = load_policy(settings)
+    _shelf.borrowers.add(borrower)
+    return policy
+
+
+def give_back_policy(borrower: object) -> None:
+    """The borrower is done, or never had it; after the last one the device is freed."""
+    _shelf.borrowers.discard(borrower)
+    if not _shelf.borrowers and _shelf.policy is not None:
+        _shelf.policy.move_to("cpu")
