@@ -1,22 +1,23 @@
 """What an evaluator and a server owe to the one who drives routes with them, and what they get.
 
-One *attempt* at a route has a folder of its own and one process group: a server (unless the evaluator starts it, or it
-runs already) and one evaluator process that drives this route only. Whoever runs the attempt
+One *attempt* at a route has a folder and processes of its own: a server (unless the evaluator starts it, or it runs
+already) and one evaluator process that drives this route only. Whoever runs the attempt
 
 1. calls ``check()`` of both once, before anything is started,
 2. starts ``server.command(task)`` with its output going to ``SERVER_LOG`` and waits until ``server.ready(task)``;
    if the process ends first, ``server.diagnosis(task)`` says why and what to do,
 3. starts ``evaluator.command(task)`` with its output going to ``EVALUATOR_LOG``, and asks ``progress(task)`` meanwhile,
 4. after the process has ended, or was ended, asks ``evaluator.read(task, exit_code)``,
-5. signals the process group of the attempt, and each of ``stray_groups(task)``: a server that Bench2Drive starts puts
-   itself into a session of its own.
+5. ends every process that bears the attempt's mark in its environment, in whatever group or session it is: see
+   ``supervisor/marks.py``. Each program runs under a keeper (``supervisor/keeper.py``), which does the same when the
+   one who runs the attempt dies by whatever cause; so a program needs no guard of its own.
 
 Nothing here keeps state: every method may be asked again, from another process too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -36,7 +37,7 @@ SAVE_FOLDER = "save"
 
 @dataclass(frozen=True)
 class ProcessSpec:
-    """A program to start. It is given an open pipe as its standard input, and inherits nothing else."""
+    """A program to start. Its standard input is a pipe that stays open for as long as the program may live."""
 
     argv: tuple[str, ...]
     env: Mapping[str, str]  # the whole environment, not an addition to ours
@@ -47,7 +48,7 @@ class ProcessSpec:
 class RouteTask:
     """One attempt at one route."""
 
-    route: RouteSpec  # its ``source`` is the file that it is cut out of
+    route: RouteSpec
     repetition: int
     folder: Path  # of this attempt only; made by whoever runs the attempt
     agent: str = "linkvla"  # "linkvla", "expert", or the path of an agent file
@@ -59,6 +60,7 @@ class RouteTask:
     gpu: int | None = None  # the one that the agent's process sees, as its number 0; None leaves all
     adapter: int | None = None  # CARLA's -graphicsadapter; None leaves CARLA's choice
     towns: tuple[Path, ...] = ()  # folders with further towns, for the embedded server
+    track: str = "SENSORS"
 
     @property
     def route_id(self) -> str:
@@ -128,8 +130,12 @@ class Evaluator(Protocol):
     name: str  # "builtin", "leaderboard" or "bench2drive"
     starts_server: bool  # True: ``server.command`` must not be started, the evaluator does it
 
-    def check(self) -> None:
-        """Raise ConfigurationError, with what to do, if its checkout is missing or does not fit."""
+    def check(self, routes: Sequence[RouteSpec] = ()) -> None:
+        """Raise ConfigurationError, with what to do, if its checkout is missing or does not fit.
+
+        Raises:
+            RouteError: one of the routes cannot be driven with it.
+        """
 
     def header(self) -> dict[str, object]:
         """What results depend on: name, version or commit."""
@@ -142,14 +148,11 @@ class Evaluator(Protocol):
 
         Args:
             exit_code: of the evaluator's process; negative: the signal that ended it; None: it had to be ended.
+
+        Raises:
+            ConfigurationError, CheckpointError, RouteError: nothing will change before the user has put this right, so
+                the other routes are not worth trying.
         """
 
     def progress(self, task: RouteTask) -> Standing:
         """Where the attempt stands now; cheap enough to be asked each second."""
-
-
-def stray_groups(task: RouteTask) -> list[int]:
-    """Process groups outside the attempt's own that belong to it and still live, to be signalled with it."""
-    from linkvla.launch.evaluation.evaluators.strays import living_groups
-
-    return living_groups(task.folder)
