@@ -113,6 +113,14 @@ class TickRecord:
         }
         return {key: value for key, value in found.items() if value is not None}
 
+    def picture(self) -> bytes:
+        """The image as a small JPEG; there must be one."""
+        height, width, _ = self.image.shape
+        size = (min(PICTURE_WIDTH, width), max(1, round(height * min(PICTURE_WIDTH, width) / width)))
+        small = cv2.resize(self.image, size, interpolation=cv2.INTER_AREA)
+        _, encoded = cv2.imencode(".jpg", small[:, :, ::-1], (cv2.IMWRITE_JPEG_QUALITY, PICTURE_QUALITY))
+        return encoded.tobytes()
+
 
 class Recorder:
     """Writes one drive.
@@ -147,7 +155,7 @@ class Recorder:
         try:
             line = tick.as_json()
             if self._picture_every and tick.image is not None and tick.tick % self._picture_every == 0:
-                line["frame"] = self._picture(tick.tick, tick.image)
+                line["frame"] = self._save_picture(tick)
             self._write(line)
         except OSError as error:
             logger.warning("recording stops at tick %d: %s: %s", tick.tick, self.folder, error.strerror)
@@ -166,15 +174,11 @@ class Recorder:
         self._file.write(json.dumps(line, separators=(",", ":"), allow_nan=False) + "\n")
         self._file.flush()
 
-    def _picture(self, tick: int, image: np.ndarray) -> str:
-        name = f"frames/{tick:06d}.jpg"
-        width = min(PICTURE_WIDTH, image.shape[1])
-        size = (width, max(1, round(image.shape[0] * width / image.shape[1])))
-        small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-        _, encoded = cv2.imencode(".jpg", small[:, :, ::-1], (cv2.IMWRITE_JPEG_QUALITY, PICTURE_QUALITY))
+    def _save_picture(self, tick: TickRecord) -> str:
+        name = f"frames/{tick.tick:06d}.jpg"
         path = self.folder / name
         path.parent.mkdir(exist_ok=True)
-        path.write_bytes(encoded.tobytes())
+        path.write_bytes(tick.picture())
         return name
 
 

@@ -45,6 +45,7 @@ FORBIDDEN = {
     "linkvla.model": {"carla", "leaderboard", "srunner"},
     "linkvla.checkpoints": {"carla", "leaderboard", "srunner"},
     "linkvla.agent.control": {"torch", "carla", "leaderboard", "srunner"},
+    "linkvla.agent.instruction": {"torch", "carla", "leaderboard", "srunner"},
     "linkvla.agent.localization": {"torch", "leaderboard", "srunner"},
     "linkvla.agent.navigation": {"torch", "leaderboard", "srunner"},
 }
