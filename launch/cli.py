@@ -7,7 +7,18 @@ from typing import Annotated
 
 import typer
 
-from linkvla.launch.commands import bench, convert, data, driving, merging, running, scoring, simulator, teaching
+from linkvla.launch.commands import (
+    bench,
+    benchmark_scores,
+    convert,
+    data,
+    driving,
+    merging,
+    running,
+    scoring,
+    simulator,
+    teaching,
+)
 from linkvla.launch.failures import report, stop_on_sigterm
 
 app = typer.Typer(
@@ -52,6 +63,7 @@ for command in (
     scoring.dream,
     scoring.language,
     scoring.openloop,
+    benchmark_scores.score,
 ):
     app.command()(command)
 app.add_typer(data.data)

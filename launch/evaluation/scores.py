@@ -7,8 +7,8 @@ Driving score of a route = max(route completion x penalty, 0); the rules differ 
 - leaderboard 2.1: 1 / (1 + sum of a cost per event); a slow stretch costs 0.4 (1 - v/100)
 
 By all of them, p % of the driven route outside its lanes give a factor 1 - p/100, and events that end a route
-(deviation, blocked, timeout) have neither factor nor cost. Source: the statistics managers of the leaderboard's branches
-master and leaderboard-2.1, and of Bench2Drive.
+(deviation, blocked, timeout) have neither factor nor cost. Source: the statistics managers of the leaderboard (branches
+master and leaderboard-2.1) and of Bench2Drive.
 """
 
 from __future__ import annotations

@@ -12,6 +12,8 @@ from rich.table import Table
 
 from linkvla.model.evaluation.rates import Rate
 
+_LABEL_WIDTH = 12  # columns that labels keep on a narrow terminal; without, rich gives them none at all
+
 
 @dataclass
 class ScoreTable:
@@ -33,7 +35,10 @@ class ScoreTable:
             header_style="bold", pad_edge=False,
         )  # fmt: skip
         for number, heading in enumerate(self.headings):
-            table.add_column(heading, justify="right" if number else "left", overflow="fold", no_wrap=number > 0)
+            table.add_column(
+                heading, justify="right" if number else "left", overflow="fold", no_wrap=number > 0,
+                min_width=None if number else _LABEL_WIDTH,
+            )  # fmt: skip
         for section in self.sections:
             for row in section:
                 table.add_row(*row)
