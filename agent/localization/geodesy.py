@@ -1,4 +1,4 @@
-"""The leaderboard's Mercator projection between geographic coordinates and CARLA's world frame."""
+"""Between geographic coordinates and CARLA's world frame: the leaderboard's projection, and that of CARLA 0.9.16."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from linkvla.model.interface.errors import RouteError
 
 EARTH_RADIUS = 6378137.0
 """Metres (WGS 84 equatorial), as in CARLA and the leaderboard."""
+
+_SCALE_0916 = 0.9996  # of CARLA 0.9.16's projection, whatever the map's geoReference says
 
 _DEFAULT_LATITUDE, _DEFAULT_LONGITUDE = 42.0, 2.0  # the leaderboard's values for a map without a geoReference
 
@@ -74,6 +76,19 @@ class GeoReference:
         scale = math.cos(math.radians(self.latitude)) * EARTH_RADIUS
         x = scale * np.radians(degrees[..., 1] - self.longitude)
         y = scale * (_northing(self.latitude) - _northing(degrees[..., 0]))
+        return np.stack([x, y], axis=-1)
+
+    def to_world_0916(self, geographic: np.ndarray) -> np.ndarray:
+        """The same from latitude and longitude as CARLA 0.9.16 makes them: latitude grows to the SOUTH there.
+
+        Its projection is a transverse Mercator one of the sphere, scaled by 0.9996: at the reference the plain reading
+        is mirrored, and it is off by up to some metres more in CARLA's large towns.
+        """
+        degrees = np.asarray(geographic, float)
+        latitude, turned = np.radians(degrees[..., 0]), np.radians(degrees[..., 1] - self.longitude)
+        scale = _SCALE_0916 * EARTH_RADIUS
+        x = scale * np.arctanh(np.cos(latitude) * np.sin(turned))
+        y = scale * (np.arctan2(np.tan(latitude), np.cos(turned)) - math.radians(self.latitude))
         return np.stack([x, y], axis=-1)
 
     def to_geographic(self, world: np.ndarray) -> np.ndarray:

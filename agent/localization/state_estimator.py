@@ -1,7 +1,9 @@
 """Where the ego is, from noisy fixes, compass and speedometer.
 
-An extended Kalman filter with the state, the noise and the bicycle model of SimLingo's unscented one. That one spreads
-its sigma points by a factor of 1e-5, so it linearises at the mean just as this one does.
+SimLingo's unscented Kalman filter: its state, noise and bicycle model, and Merwe's sigma points (beta 2, kappa 0). As
+in the library that it uses (filterpy 1.4), a correction takes the sigma points from before the process noise is added,
+so the noise counts from the next tick on. Their spread alpha is 1e-5 there and makes no difference but in the digits,
+of which it costs ten: here it is wide enough to keep them.
 """
 
 from __future__ import annotations
@@ -17,6 +19,11 @@ _TICK = 0.05  # s
 _FRONT, _REAR = -0.090769, 1.4178275  # m, bicycle model fitted to the ego
 _STEER_GAIN = 0.36848336  # rad of wheel angle per unit of steering
 _BRAKING, _THROTTLE = -4.952399, 0.5633837  # m/s^2; the latter per unit of throttle
+_ALPHA, _BETA = 0.1, 2.0
+_SIZE = 4  # of the state: x, y, yaw, speed
+_REACH = _ALPHA * math.sqrt(_SIZE)  # of the sigma points, in standard deviations
+_SIDE = 0.5 / _REACH**2  # weight of each sigma point but the middle one
+_MIDDLE = 1.0 - 2 * _SIZE * _SIDE + 1.0 - _ALPHA**2 + _BETA  # weight of the middle one in covariances
 _INITIAL = np.diag([0.5, 0.5, 1e-6, 1e-6])
 _MEASUREMENT = np.diag([0.5, 0.5, 1e-15, 1e-15])
 _PROCESS = np.diag([1e-4, 1e-4, 1e-3, 1e-3])
@@ -73,33 +80,33 @@ class StateEstimator:
         return EgoState(float(x), float(y), yaw, speed)
 
     def _predict(self, previous: Pedals) -> None:
-        x, y, yaw, speed = self._mean
+        spread = _REACH * np.linalg.cholesky(self._covariance).T
+        x, y, yaw, speed = np.concatenate([self._mean[None], self._mean + spread, self._mean - spread]).T
         slip = math.atan(_REAR / (_FRONT + _REAR) * math.tan(_STEER_GAIN * previous.steer))
-        heading, turning = yaw + slip, math.sin(slip) / _REAR
         change = _BRAKING if previous.brake > 0.5 else _THROTTLE * previous.throttle
-        self._mean = np.array(
+        points = np.stack(
             [
-                x + speed * math.cos(heading) * _TICK,
-                y + speed * math.sin(heading) * _TICK,
-                yaw + speed * turning * _TICK,
-                max(0.0, speed + change * _TICK),
-            ]
+                x + speed * np.cos(yaw + slip) * _TICK,
+                y + speed * np.sin(yaw + slip) * _TICK,
+                yaw + speed * math.sin(slip) / _REAR * _TICK,
+                np.maximum(0.0, speed + change * _TICK),
+            ],
+            axis=1,
         )
-        jacobian = np.eye(4)
-        jacobian[0, 2:] = -speed * math.sin(heading) * _TICK, math.cos(heading) * _TICK
-        jacobian[1, 2:] = speed * math.cos(heading) * _TICK, math.sin(heading) * _TICK
-        jacobian[2, 3] = turning * _TICK
-        self._covariance = jacobian @ self._covariance @ jacobian.T + _PROCESS
+        # As differences to the middle one, whose large weight would cost digits. Yaw is continuous among them.
+        self._mean = points[0] + _SIDE * (points[1:] - points[0]).sum(axis=0)
+        offsets = points - self._mean
+        weights = np.array([_MIDDLE] + 2 * _SIZE * [_SIDE])
+        self._covariance = (offsets.T * weights) @ offsets
 
     def _correct(self, position: np.ndarray | None, yaw: float, speed: float) -> None:
+        """What is measured is the state itself, or its last two parts."""
         rows = [2, 3] if position is None else [0, 1, 2, 3]
         measured = np.array([yaw, speed] if position is None else [*position, yaw, speed], float)
         difference = measured - self._mean[rows]
-        angle = rows.index(2)
-        difference[angle] = (difference[angle] + math.pi) % (2 * math.pi) - math.pi
-        observed = np.eye(4)[rows]
-        innovation = observed @ self._covariance @ observed.T + _MEASUREMENT[np.ix_(rows, rows)]
-        gain = np.linalg.solve(innovation, observed @ self._covariance).T
+        difference[-2] = (difference[-2] + math.pi) % (2 * math.pi) - math.pi
+        expected = self._covariance[rows]
+        gain = np.linalg.solve(expected[:, rows] + _MEASUREMENT[np.ix_(rows, rows)], expected).T
         self._mean = self._mean + gain @ difference
-        self._covariance = (np.eye(4) - gain @ observed) @ self._covariance
+        self._covariance = self._covariance - gain @ expected + _PROCESS
         self._covariance = 0.5 * (self._covariance + self._covariance.T)

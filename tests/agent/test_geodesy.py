@@ -1,4 +1,4 @@
-"""Mercator both ways, the reference from plan pairs, GNSS conventions and the filter."""
+"""Mercator both ways, the reference from plan pairs, and the ego frame."""
 
 import math
 
@@ -7,10 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from linkvla.agent.control.plan_follower import Pedals
 from linkvla.agent.localization.geodesy import GeoReference
-from linkvla.agent.localization.gnss import FixConverter
-from linkvla.agent.localization.state_estimator import EgoState, StateEstimator
+from linkvla.agent.localization.state_estimator import EgoState
 from linkvla.model.interface.errors import RouteError
 
 references = st.builds(GeoReference, st.floats(-65, 65), st.floats(-179, 179))
@@ -48,36 +46,13 @@ def test_reference_of_a_map():
     assert GeoReference.from_opendrive("<OpenDRIVE/>") == GeoReference(42.0, 2.0)
 
 
-@pytest.mark.parametrize("mirrored", [False, True])
-def test_fixes_are_read_in_either_convention(mirrored):
-    reference, converter = GeoReference(0.0, 0.0), None
-    converter = FixConverter(reference)
-    for y in (0.5, 3.0, 40.0, 4.0):
-        latitude, longitude = reference.to_geographic(np.array([10.0, y]))
-        fix = np.array([-latitude if mirrored else latitude, longitude])
-        assert converter.position(fix, np.array([10.5, y + 1.0])) == pytest.approx([10.0, y], abs=1e-3)
-
-
-def test_filter_smooths_noisy_fixes():
-    rng, estimator, errors, raw = np.random.default_rng(3), StateEstimator(), [], []
-    for tick in range(400):
-        truth = np.array([5.0 * 0.05 * tick, 0.0])
-        fix = truth + rng.normal(0.0, 0.56, 2)
-        state = estimator.step(fix, 0.0, 5.0, Pedals(0.0, 0.0, 0.0))
-        errors.append(math.hypot(*(np.array([state.x, state.y]) - truth)))
-        raw.append(math.hypot(*(fix - truth)))
-    assert np.mean(errors[100:]) < 0.45 * np.mean(raw[100:])
-
-
-def test_filter_bridges_missing_fixes():
-    estimator = StateEstimator()
-    for tick in range(60):
-        position = np.array([8.0 * 0.05 * tick, 0.0]) if tick < 20 else None
-        state = estimator.step(position, 0.0, 8.0, Pedals(0.3, 0.0, 0.0))
-    assert state.x == pytest.approx(8.0 * 0.05 * 59, abs=0.5)
-
-
 def test_ego_frame_has_y_to_the_right():
     ahead, right = EgoState(10.0, 5.0, math.pi / 2, 0.0).to_ego(np.array([[10.0, 8.0], [8.0, 5.0]]))
     assert ahead == pytest.approx([3.0, 0.0], abs=1e-9)
     assert right == pytest.approx([0.0, 2.0], abs=1e-9)
+
+
+@given(st.floats(-4, 4), points)
+def test_ego_frame_both_ways(yaw, place):
+    state, there = EgoState(10.0, 5.0, yaw, 0.0), np.array([place])
+    assert state.to_world(state.to_ego(there)) == pytest.approx(there, abs=1e-6)
