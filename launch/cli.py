@@ -63,6 +63,7 @@ for command in (
     scoring.dream,
     scoring.language,
     scoring.openloop,
+    submission.submit,
     benchmark_scores.score,
 ):
     app.command()(command)

@@ -33,7 +33,7 @@ def replacing(folder: Path, marker: str) -> Iterator[Path]:
         yield fresh
         fresh.chmod(0o755)  # a temporary folder, and safetensors' files, are private to the user
         for path in fresh.iterdir():
-            path.chmod(0o644)
+            path.chmod(0o755 if path.is_dir() else 0o644)
         old = fresh.with_name(fresh.name + ".old")
         if folder.exists():
             os.replace(folder, old)

@@ -18,7 +18,20 @@ from linkvla.launch.cli import app, main
 from linkvla.launch.sim.errors import SimError, TownError
 from linkvla.model.interface.errors import CheckpointError, LinkVLAError, RouteError
 
-COMMANDS = ("drive", "sim", "run", "evaluate", "collect", "train", "merge", "doctor", "dream", "language", "openloop")
+COMMANDS = (
+    "drive",
+    "sim",
+    "run",
+    "evaluate",
+    "collect",
+    "train",
+    "merge",
+    "doctor",
+    "dream",
+    "language",
+    "openloop",
+    "submit",
+)
 LINKVLA = Path(sys.executable).with_name("linkvla")
 
 
