@@ -38,6 +38,7 @@ _REACHED = 3.0  # m before the last waypoint that count as there
 _SPACING = 8  # m between waypoints that are kept
 _LOOKED_AT = 60  # samples of the route ahead in which the car is looked for
 _SENSOR_TIMEOUT = 20.0  # s
+_SETTLING = 4  # ticks after the start in which the car stands: scenarios give their waypoints on the first ones
 
 logger = logging.getLogger(__name__)
 
@@ -119,7 +120,7 @@ class ScenarioDriver:
             ServerError: the actor is gone.
         """
         snapshot = self._world.get_snapshot()
-        if snapshot.frame <= self._born:  # the sensors have not seen anything yet
+        if snapshot.frame <= self._born + _SETTLING:
             return vehicle_control(FULL_BRAKE)
         state = snapshot.find(self._actor.id)
         if state is None:
