@@ -17,6 +17,7 @@ from linkvla.launch.commands import (
     running,
     scoring,
     simulator,
+    submission,
     teaching,
 )
 from linkvla.launch.failures import report, stop_on_sigterm
