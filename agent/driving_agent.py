@@ -20,11 +20,14 @@ from linkvla.agent.control.plan_follower import FULL_BRAKE, Pedals, PlanFollower
 from linkvla.agent.control.stuck import StuckRelease
 from linkvla.agent.guarded_policy import GuardedPolicy
 from linkvla.agent.incidents import Incidents
+from linkvla.agent.instruction.interface import Instruction
 from linkvla.agent.localization.localizer import Localizer
 from linkvla.agent.localization.state_estimator import EgoState
 from linkvla.agent.metric_info import MetricRecorder
 from linkvla.agent.navigation.plan_formats import command_of
 from linkvla.agent.navigation.route_planner import Guidance, RoutePlanner
+from linkvla.agent.navigation.route_progress import RouteProgress
+from linkvla.agent.passenger import Passenger
 from linkvla.agent.policy_shelf import borrow_policy, give_back_policy
 from linkvla.agent.sensors import SensorFrame, SensorReader, sensor_specs
 from linkvla.agent.settings import AgentSettings
@@ -44,8 +47,9 @@ class LinkVLADriver:
     """What LinkVLA adds to an ``AutonomousAgent`` base, an evaluator's or ours, with ``AnyEvaluator`` between the two.
 
     For observers: ``last_plan`` (the last one driven on), ``last_observation``, ``last_command``, ``last_state`` (None
-    until there is one), ``control_source``, one of "first tick", "model", "stuck release", "held plan", "safe stop",
-    ``timing``, milliseconds of each stage of the last tick, and ``incidents``.
+    until there is one), ``last_instruction`` (None where none is in force), ``control_source``, one of "first tick",
+    "model", "stuck release", "held plan", "safe stop", ``timing``, milliseconds of each stage of the last tick, and
+    ``incidents``.
     """
 
     tracks: type[Enum] = Track
@@ -54,7 +58,7 @@ class LinkVLADriver:
         """Load the policy and place the plan on the map; scenario_runner has no plan yet, there it waits.
 
         Raises:
-            ConfigurationError: an unknown option.
+            ConfigurationError: an unknown option, a timeline that makes no sense, a port that is taken ...
             CheckpointError: weights that are missing or damaged.
             RouteError: no plan, or one whose two formats contradict.
         """
@@ -73,11 +77,14 @@ class LinkVLADriver:
         self.last_plan: Plan | None = None
         self.last_observation: Observation | None = None
         self.last_command: Command | None = None
+        self.last_instruction: Instruction | None = None
         self.last_state: EgoState | None = None
         self.control_source = "first tick"
         self.timing: dict[str, float] = {}
+        self._passenger: Passenger | None = None
         if not self.under_scenario_runner:
             self._lay_out()
+        self._passenger = Passenger(self.settings, self._policy.camera)
 
     def sensors(self) -> list[dict[str, Any]]:
         """SimLingo's sensors, with the camera of the checkpoint."""
@@ -93,6 +100,7 @@ class LinkVLADriver:
         state = self._localizer.step(frame, self._pedals)
         guidance = self._route.step(np.array([state.x, state.y]))
         self.last_state, self.last_command = state, guidance.command
+        self.last_instruction = self._passenger.instruct(timestamp, state, self._progress.step(state.x, state.y))
         watch.lap("localise_ms")
         plan = None if first else self._plan(frame, state, guidance)
         watch.lap("policy_ms")
@@ -100,27 +108,35 @@ class LinkVLADriver:
         watch.lap("control_ms")
         self.timing = {**watch.laps, **_stages(plan)}
         self._metrics.tick()
-        return vehicle_control(self._pedals)
+        control = vehicle_control(self._pedals)
+        self._passenger.note(state, guidance, plan, frame.image, control, self.control_source, self.timing)
+        return control
+
+    def say(self, text: str, duration: float | None = None) -> None:
+        """Tell the car what to do, from the next tick on; see ``InstructionDesk.say``."""
+        self._passenger.desk.say(text, duration)
 
     def destroy(self) -> None:
         """Let go of everything; the policy goes back to where the next route takes it from. May be called twice."""
         if getattr(self, "_policy", None) is None:
             return
+        if self._passenger is not None:
+            self._passenger.close()
         self._metrics.close()
         self.incidents.summarise()
         give_back_policy(self)
         self._policy = self._guard = self._metrics = self._reader = self._follower = self._release = None
-        self._fallback = self._localizer = self._route = self.last_plan = self.last_observation = None
+        self._fallback = self._localizer = self._route = self._progress = self._passenger = None
+        self.last_plan = self.last_observation = None
 
     def _lay_out(self) -> None:
         """Place the plan on the map."""
         if self.under_scenario_runner and not self._global_plan_world_coord:
             self.plan_own_route()
         self._localizer = Localizer(self._global_plan, self._global_plan_world_coord)
-        self._route = RoutePlanner(
-            np.array([(place.location.x, place.location.y) for place, _ in self._global_plan_world_coord]),
-            [command_of(option) for _, option in self._global_plan_world_coord],
-        )
+        points = np.array([(place.location.x, place.location.y) for place, _ in self._global_plan_world_coord])
+        self._route = RoutePlanner(points, [command_of(option) for _, option in self._global_plan_world_coord])
+        self._progress = RouteProgress(points)
 
     def _plan(self, frame: SensorFrame, state: EgoState, guidance: Guidance) -> Plan | None:
         """What the policy wants; None where it cannot be asked or its answer cannot be driven."""
@@ -135,6 +151,8 @@ class LinkVLADriver:
             command=guidance.command,
             next_command=guidance.next_command,
             distance_to_command=guidance.distance,
+            instruction=None if self.last_instruction is None else self.last_instruction.text,
+            refuse_unsafe=self.settings.refuse_unsafe,
         )
         return self._guard.predict(self.last_observation)
 
@@ -146,9 +164,11 @@ class LinkVLADriver:
         self.last_plan = plan
         pedals = self._follower.step(plan, state.speed)
         self._fallback.remember(plan, state, pedals)
-        if self.settings.release_when_stuck:
+        self.control_source = "model"
+        if self.settings.release_when_stuck and self.last_instruction is None:  # who is told to stand is not stuck
             pedals = self._release.step(state.speed, pedals)
-        self.control_source = "stuck release" if self._release.pushing else "model"
+            if self._release.pushing:
+                self.control_source = "stuck release"
         return pedals
 
 

@@ -17,7 +17,7 @@ class _Shelf:
     """One place: other settings replace the policy."""
 
     def __init__(self) -> None:
-        self.settings: AgentSettings | None = None
+        self.label: tuple[str, dict[str, Any]] | None = None  # checkpoint and options of the policy
         self.policy: Any = None
         self.borrowers: weakref.WeakSet = weakref.WeakSet()
 
@@ -34,17 +34,11 @@ def load_policy(settings: AgentSettings) -> Any:
     """
     from linkvla.model.policy import LinkVLAPolicy
 
-    if _shelf.settings != settings:
-        _shelf.settings = _shelf.policy = None  # first, so that two never lie in memory
-        _shelf.policy = LinkVLAPolicy.from_pretrained(
-            settings.checkpoint,
-            device=settings.device,
-            threads=settings.threads or None,
-            speak_every=settings.speak_every,
-            hypotheses=settings.hypotheses,
-            navigation=settings.navigation_style,
-        )
-        _shelf.settings = settings
+    label = settings.checkpoint, settings.policy_options
+    if _shelf.label != label:
+        _shelf.label = _shelf.policy = None  # first, so that two never lie in memory
+        _shelf.policy = LinkVLAPolicy.from_pretrained(settings.checkpoint, **settings.policy_options)
+        _shelf.label = label
     _shelf.policy.move_to(settings.device)
     return _shelf.policy
 

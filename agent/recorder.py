@@ -20,7 +20,7 @@ is absent where there is nothing to say; a number that is not finite is null. Re
 ``driven``            m since the first tick
 ``route``             % of the route, by the agent's estimate
 ``control``           [throttle 0..1, steer -1..1 (positive right), brake 0..1]
-``source``            who made the control: "model", "first tick", "stuck release", "no sensor data", ...
+``source``            who made the control: "model", "first tick", "stuck release", "held plan", "safe stop", ...
 ``command``           navigation command, 1..6 as ``Command``; with ``next_command`` and ``distance`` (m)
 ``targets``           [[x, y], [x, y]], ego: next and second-next target point
 ``instruction``       the words in force, with ``instruction_from``: "timeline", "console", "http", "script"
@@ -31,7 +31,8 @@ is absent where there is nothing to say; a number that is not finite is null. Re
 ``caption``           what the network takes its own plan to mean, where say-do agreement was checked
 ``agreement``         {"agrees", "route_in_caption", "speed_in_caption", "route_in_plan", "speed_in_plan"}: true, false
                       or null each, see ``linkvla.model.language.agreement``; and ``summary``, a sentence
-``ms``                {stage: wall-clock milliseconds}, such as prepare, see, language, decode, caption, control, total
+``ms``                {stage: wall-clock milliseconds}: localise, policy, control, and what policy is made of: prepare,
+                      see, language, decode, caption
 ``frame``             "frames/000120.jpg", relative to the folder of the file
 ====================  ==================================================================================================
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import Any
 
 from linkvla.model.interface.errors import ConfigurationError
 
 DEFAULT_CHECKPOINT = "linkvla-nano"
 CAMERA_CHOICES = ("on", "black")
 NAVIGATION_CHOICES = ("checkpoint", "target_point", "command", "both", "none")
-_SPEAK_EVERY = {"off": 0, "on": 1}
+_EVERY = {"off": 0, "on": 1}
 
 
 @dataclass(frozen=True)
@@ -25,23 +26,35 @@ class AgentSettings:
     hypotheses: int = 1  # pairs of end points that are refined, for the best plan to be driven
     navigation: str = "checkpoint"  # what the prompt says of the way; "checkpoint" is what its configuration says
     budget_ms: int = 0  # wall clock; a plan that took longer is late and not driven on; 0 is no limit
+    instructions: str = ""  # file with a timeline of instructions
+    console: bool = False  # lines of standard input are instructions
+    listen: int = 0  # port on 127.0.0.1 at which instructions are taken; 0 for none
+    refuse_unsafe: bool = False  # an instruction that is not safe is refused, in words, and not followed
+    agreement: str = "off"  # are words and plan compared: "off", "on", or every Nth plan that comes with words
+    record: str = ""  # folder into which the drive is recorded
+    record_pictures: int = 0  # ticks from one recorded picture to the next; 0 for none
 
     def __post_init__(self) -> None:
         if self.camera not in CAMERA_CHOICES:
             raise ConfigurationError(f"camera must be one of {', '.join(CAMERA_CHOICES)}, got {self.camera!r}")
         if self.threads < 0:
             raise ConfigurationError(f"threads must be 0 (automatic) or more, got {self.threads}")
-        if self.language not in _SPEAK_EVERY and not (self.language.isdecimal() and int(self.language) > 0):
-            raise ConfigurationError(f"language must be off, on, or a number of frames, got {self.language!r}")
+        for name in ("language", "agreement"):
+            value = getattr(self, name)
+            if value not in _EVERY and not (value.isdecimal() and int(value) > 0):
+                raise ConfigurationError(f"{name} must be off, on, or a number of frames, got {value!r}")
         if self.hypotheses < 1:
             raise ConfigurationError(f"hypotheses must be 1 or more, got {self.hypotheses}")
-
         if self.navigation not in NAVIGATION_CHOICES:
             raise ConfigurationError(
                 f"navigation must be one of {', '.join(NAVIGATION_CHOICES)}, got {self.navigation!r}"
             )
         if self.budget_ms < 0:
             raise ConfigurationError(f"budget_ms must be 0 (no limit) or milliseconds, got {self.budget_ms}")
+        if self.listen != 0 and not 1024 <= self.listen <= 65535:
+            raise ConfigurationError(f"listen must be a port, 1024..65535, or 0 for none, got {self.listen}")
+        if self.record_pictures < 0:
+            raise ConfigurationError(f"record_pictures must be 0 (none) or ticks, got {self.record_pictures}")
 
     @property
     def navigation_style(self) -> str | None:
@@ -51,7 +64,37 @@ class AgentSettings:
     @property
     def speak_every(self) -> int:
         """Frames from one commentary to the next; 0 for none."""
-        return _SPEAK_EVERY[self.language] if self.language in _SPEAK_EVERY else int(self.language)
+        return _every(self.language)
+
+    @property
+    def policy_options(self) -> dict[str, Any]:
+        """What ``LinkVLAPolicy.from_pretrained`` takes besides the checkpoint: all that needs another policy."""
+        return {
+            "device": self.device,
+            "threads": self.threads or None,
+            "speak_every": self.speak_every,
+            "hypotheses": self.hypotheses,
+            "navigation": self.navigation_style,
+            "check_every": _every(self.agreement),
+        }
+
+    @property
+    def text(self) -> str:
+        """The string that ``parse`` makes these settings from.
+
+        Raises:
+            ConfigurationError: a value with ``;`` or ``+``, which such a string cannot hold.
+        """
+        parts = [self.checkpoint]
+        parts += [
+            f"{field.name}={getattr(self, field.name)}"
+            for field in fields(self)
+            if field.name != "checkpoint" and getattr(self, field.name) != field.default
+        ]
+        for part in parts:
+            if set(";+") & set(part):
+                raise ConfigurationError(f"agent option {part!r} must not contain ';' or '+'; choose another name")
+        return ";".join(parts)
 
     @classmethod
     def parse(cls, text: str | None) -> AgentSettings:
@@ -73,6 +116,10 @@ class AgentSettings:
                 raise ConfigurationError(f"agent option {part!r} is unknown or given twice; options are {allowed}")
             values[key] = _convert(key, value.strip(), types[key])
         return cls(**values)
+
+
+def _every(text: str) -> int:
+    return _EVERY[text] if text in _EVERY else int(text)
 
 
 def _convert(key: str, text: str, kind: type) -> object:

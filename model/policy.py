@@ -34,8 +34,8 @@ class LinkVLAPolicy:
         hypotheses: pairs of end points that are refined, for the most probable plan to be taken.
         navigation: what the prompt says of the way, instead of what the checkpoint's configuration says; one of
             ``prompts.NAVIGATION_STYLES``.
-        check_agreement: have each plan that came with words, or from an instruction, captioned and compared with them;
-            the ``Agreement`` and the caption are in the diagnostics.
+        check_every: have every so manyth plan that came with words, or from an instruction, captioned and compared with
+            them, from the first; 0 never does. The ``Agreement`` and the caption are in the diagnostics.
 
     Raises ConfigurationError for numbers that make no sense, or hypotheses with a head that has none.
     """
@@ -48,10 +48,11 @@ class LinkVLAPolicy:
         speak_every: int = 0,
         hypotheses: int = 1,
         navigation: str | None = None,
-        check_agreement: bool = False,
+        check_every: int = 0,
     ) -> None:
-        if speak_every < 0:
-            raise ConfigurationError(f"speak_every must be 0 (never) or a number of frames, got {speak_every}")
+        for name, number in (("speak_every", speak_every), ("check_every", check_every)):
+            if number < 0:
+                raise ConfigurationError(f"{name} must be 0 (never) or a number of frames, got {number}")
         if navigation not in (None, *prompts.NAVIGATION_STYLES):
             allowed = ", ".join(prompts.NAVIGATION_STYLES)
             raise ConfigurationError(f"navigation must be one of {allowed}, got {navigation!r}")
@@ -61,8 +62,8 @@ class LinkVLAPolicy:
         self.speak_every = speak_every
         self.hypotheses = hypotheses
         self.navigation = navigation
-        self.check_agreement = check_agreement
-        self._frame = 0
+        self.check_every = check_every
+        self._frame = self._worded = 0
 
     @classmethod
     def from_pretrained(
@@ -103,7 +104,7 @@ class LinkVLAPolicy:
 
     def reset(self) -> None:
         """Forget the past; call it at the start of every route."""
-        self._frame = 0
+        self._frame = self._worded = 0
 
     def predict(self, observation: Observation) -> Plan:
         """Plan for one frame."""
@@ -192,23 +193,29 @@ class LinkVLAPolicy:
         decoded = act(self.model, prefix, candidates=self.hypotheses)
         watch.lap("decode_ms")
         plans = _plans(decoded, answers)
-        if self.check_agreement:
-            self._compare(observations, plans)
+        if self.check_every and self._compare(observations, plans):
             watch.lap("caption_ms")
         for plan in plans:
             plan.diagnostics.update(watch.laps)
         return plans
 
-    def _compare(self, observations: Sequence[Observation], plans: Sequence[Plan]) -> None:
-        """Put caption and agreement into the diagnostics of the plans that came with words."""
+    def _compare(self, observations: Sequence[Observation], plans: Sequence[Plan]) -> bool:
+        """Put caption and agreement into the diagnostics of the plans that came with words; whether it was their turn.
+
+        Captions cost as much as commentaries, so plans without words do not count and are not captioned.
+        """
         said = [_promise(observation, plan) for observation, plan in zip(observations, plans)]
         rows = [n for n, words in enumerate(said) if words]
         if not rows:
-            return
+            return False
+        self._worded += 1
+        if (self._worded - 1) % self.check_every:
+            return False
         captions = self.captions([observations[n] for n in rows], [plans[n] for n in rows])
         for n, caption in zip(rows, captions):
             agreement = check(said[n], caption, plans[n], observations[n].speed)
             plans[n].diagnostics.update(caption=caption, agreement=agreement)
+        return True
 
 
 class _Stopwatch:

@@ -130,9 +130,9 @@ def test_a_caption_depends_on_the_plan_and_holds_words_only(make):
 
 
 def test_agreement_is_reported_when_asked(parrot):
-    quiet = parrot("Turn left and stop. Waypoints:", check_agreement=True).predict(observation())
+    quiet = parrot("Turn left and stop. Waypoints:", check_every=1).predict(observation())
     assert "agreement" not in quiet.diagnostics
-    policy = parrot("Turn left and stop.", check_agreement=True, speak_every=1)
+    policy = parrot("Turn left and stop.", check_every=1, speak_every=1)
     plan = policy.predict(observation())
     agreement = plan.diagnostics["agreement"]
     assert plan.diagnostics["caption"] == plan.language == "Turn left and stop."
@@ -143,12 +143,23 @@ def test_agreement_is_reported_when_asked(parrot):
     assert "agreement" not in refused.diagnostics
 
 
+def test_agreement_may_be_asked_for_now_and_then(parrot):
+    """Plans without words in between do not count."""
+    policy = parrot("Turn left and stop.", check_every=2)
+    told = observation(instruction="Turn right and speed up.")
+    asked = [told, observation(), told, told, observation(), told]
+    checked = ["agreement" in policy.predict(one).diagnostics for one in asked]
+    assert checked == [True, False, False, True, False, False]
+    policy.reset()
+    assert "agreement" in policy.predict(told).diagnostics
+
+
 def test_hypotheses_report_which_was_taken(make):
     plan = make(hypotheses=3).predict(observation())
     assert plan.diagnostics["hypothesis"] in (0, 1, 2)
 
 
-@pytest.mark.parametrize("options", [{"speak_every": -1}, {"hypotheses": 0}])
+@pytest.mark.parametrize("options", [{"speak_every": -1}, {"check_every": -1}, {"hypotheses": 0}])
 def test_numbers_that_make_no_sense_are_refused(make, options):
     with pytest.raises(ConfigurationError, match=next(iter(options))):
         make(**options)
