@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -22,4 +24,41 @@ def program_environment() -> dict[str, str]:
     if find_spec("agents") is None:
         known = [part for part in environment.get("PYTHONPATH", "").split(os.pathsep) if part]
         environment["PYTHONPATH"] = os.pathsep.join([*known, str(PYTHON_API)])
+    return environment
+
+
+def named_folder(variable: str) -> Path | None:
+    """The folder that a variable such as ``CARLA_ROOT`` names, whether or not it is there; None where it is not set."""
+    value = os.environ.get(variable, "").strip()
+    return Path(value) if value else None
+
+
+def evaluator_python() -> str:
+    """The interpreter of the official evaluators: ``EVALUATOR_PYTHON``, or the one that runs this."""
+    return os.environ.get("EVALUATOR_PYTHON", "").strip() or sys.executable
+
+
+def carla_agents_folder() -> Path:
+    """Where the package ``agents`` lies: in the CARLA that ``CARLA_ROOT`` names, else our own."""
+    root = named_folder("CARLA_ROOT")
+    theirs = root / "PythonAPI" / "carla" if root is not None else None
+    return theirs.resolve() if theirs is not None and (theirs / "agents").is_dir() else PYTHON_API
+
+
+def child_environment(
+    paths: Sequence[Path] = (), gpu: int | None = None, changes: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """The environment for a program that drives a route.
+
+    Args:
+        paths: go to the front of ``PYTHONPATH``.
+        gpu: the only one that it sees, counted among those that this process sees; None leaves them all.
+        changes: further variables.
+    """
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **(changes or {})}
+    known = [part for part in os.environ.get("PYTHONPATH", "").split(os.pathsep) if part]
+    environment["PYTHONPATH"] = os.pathsep.join([*map(str, paths), *known])
+    if gpu is not None:
+        seen = [part.strip() for part in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if part.strip()]
+        environment["CUDA_VISIBLE_DEVICES"] = seen[gpu] if gpu < len(seen) else str(gpu)
     return environment

@@ -33,7 +33,7 @@ class WeatherKeypoint:
 
 @dataclass(frozen=True)
 class ScenarioSpec:
-    """A scenario as the file has it; the built-in route runner plays none."""
+    """A scenario as the file has it."""
 
     name: str
     type: str
@@ -50,6 +50,7 @@ class RouteSpec:
     weathers: tuple[WeatherKeypoint, ...] = ()
     scenarios: tuple[ScenarioSpec, ...] = ()
     source: str = field(default="", compare=False)  # the file it came from
+    xml: str = field(default="", compare=False, repr=False)  # the raw element
 
 
 def read_routes(path: str | Path, subset: str | None = None) -> list[RouteSpec]:
@@ -75,6 +76,21 @@ def read_routes(path: str | Path, subset: str | None = None) -> list[RouteSpec]:
             raise RouteError(f"{path}: route id {route.id!r} occurs twice; ids must be unique")
         seen.add(route.id)
     return _select(routes, subset, path) if subset else routes
+
+
+def write_route_file(route: RouteSpec, path: Path) -> None:
+    """Write a route file with this route alone, as it was read: weathers and scenarios to the letter.
+
+    What official parsers insist on and this reader does not is added: a ``<scenarios>`` element, and each ``z``.
+    """
+    element = ElementTree.fromstring(route.xml)
+    if element.find("scenarios") is None:
+        ElementTree.SubElement(element, "scenarios")
+    for position in element.iterfind("./waypoints/position"):
+        position.attrib.setdefault("z", "0.0")
+    root = ElementTree.Element("routes")
+    root.append(element)
+    path.write_bytes(ElementTree.tostring(root, encoding="utf-8", xml_declaration=True))
 
 
 def _parse(path: Path) -> ElementTree.Element:
@@ -130,6 +146,7 @@ def _read_route(element: ElementTree.Element, path: Path) -> RouteSpec:
             for s in element.iterfind("./scenarios/scenario")
         ),
         source=str(path),
+        xml=ElementTree.tostring(element, encoding="unicode").strip(),
     )
 
 

@@ -101,6 +101,7 @@ class Server(Protocol):
     name: str  # "sim", "carla" or "HOST:PORT"
     restartable: bool  # False: it runs already, is not ours, and serves one route at a time
     start_timeout: float  # s from the start of its command until it must be ready
+    ready_line: str  # stands in its log when clients may connect; empty where it says nothing of the kind
 
     def check(self) -> None:
         """Raise ConfigurationError, with what to do, if it cannot be used on this machine."""
@@ -130,10 +131,11 @@ class Evaluator(Protocol):
     name: str  # "builtin", "leaderboard" or "bench2drive"
     starts_server: bool  # True: ``server.command`` must not be started, the evaluator does it
 
-    def check(self, routes: Sequence[RouteSpec] = ()) -> None:
-        """Raise ConfigurationError, with what to do, if its checkout is missing or does not fit.
+    def check(self, routes: Sequence[RouteSpec] = (), agent: str = "linkvla") -> None:
+        """Make sure that it can drive here; takes seconds, because its imports are tried in its own interpreter.
 
         Raises:
+            ConfigurationError: a checkout or package is missing or does not fit, or there is no such agent.
             RouteError: one of the routes cannot be driven with it.
         """
 

@@ -1,0 +1,85 @@
+"""Bench2Drive's evaluator, from the user's checkout. It starts the server itself, through ``$CARLA_ROOT/CarlaUE4.sh``.
+
+That launcher is a file of ours in the attempt's folder, which becomes the server that was chosen, on the graphics
+adapter that was chosen. The number that the evaluator is given for the adapter is another, made up for this attempt:
+after a crash it has all processes killed whose command line holds that number, and the servers of other routes must not
+be among them.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+
+from linkvla.launch.environment import carla_agents_folder
+from linkvla.launch.evaluation.evaluators.bench2drive_server import write_launcher
+from linkvla.launch.evaluation.evaluators.checkouts import Checkout, checkout
+from linkvla.launch.evaluation.evaluators.contract import SERVER_LOG, ProcessSpec, RouteTask, Server
+from linkvla.launch.evaluation.evaluators.official import OfficialEvaluator
+from linkvla.launch.evaluation.route_file import RouteSpec
+from linkvla.model.interface.errors import ConfigurationError, RouteError
+
+MARKER = "leaderboard/leaderboard/leaderboard_evaluator.py"
+FIRST_MADE_UP_ADAPTER = 1_000_000
+
+
+class Bench2DriveEvaluator(OfficialEvaluator):
+    """Bench2Drive's ``leaderboard_evaluator.py``.
+
+    Raises:
+        ConfigurationError: BENCH2DRIVE_ROOT names no checkout of it, or the server is one that runs already.
+    """
+
+    name = "bench2drive"
+    starts_server = True
+
+    def __init__(self, server: Server, python: str | None = None) -> None:
+        if not server.restartable:
+            raise ConfigurationError(
+                f"Bench2Drive's evaluator starts its own server and cannot drive on {server.name}; "
+                "use --server sim or carla, or --evaluator leaderboard"
+            )
+        self._checkout = checkout("BENCH2DRIVE_ROOT", MARKER)
+        root = self._checkout.root
+        paths = [carla_agents_folder(), root / "leaderboard", root / "scenario_runner"]
+        super().__init__(server, root / MARKER, root, paths, python)
+
+    @property
+    def checkout(self) -> Checkout:
+        """The user's checkout."""
+        return self._checkout
+
+    def check(self, routes: Sequence[RouteSpec] = (), agent: str = "linkvla") -> None:
+        """See ``Evaluator.check``; a route without a scenario, or with an empty list of weathers, crashes it."""
+        for route in routes:
+            if not route.scenarios:
+                raise RouteError(
+                    f"route {route.id!r} has no scenario, which Bench2Drive's evaluator cannot drive; "
+                    "leave it out, or use --evaluator builtin or leaderboard"
+                )
+        super().check(routes, agent)
+
+    def header(self) -> dict[str, object]:
+        """See ``Evaluator.header``."""
+        return {"evaluator": self.name, "rules": "bench2drive", "bench2drive": self._checkout.version()}
+
+    def command(self, task: RouteTask) -> ProcessSpec:
+        """See ``Evaluator.command``."""
+        write_launcher(task, self.server.command(task))
+        return super().command(task)
+
+    def boot_options(self, task: RouteTask | None) -> list[str]:
+        """The evaluator's sleep of 30 s after the start of the server is right for CARLA only."""
+        line = self.server.ready_line
+        return ["--server-ready", str(task.folder / SERVER_LOG), line] if task is not None and line else []
+
+    def further_arguments(self, task: RouteTask) -> list[str]:
+        """The made-up adapter."""
+        return [f"--gpu-rank={FIRST_MADE_UP_ADAPTER + task.port}"]
+
+    def variables(self, task: RouteTask | None) -> dict[str, str]:
+        """Its scenarios, its switch for agents, and the folder with our launcher, quoted for the shell it goes into."""
+        scenarios = {"SCENARIO_RUNNER_ROOT": str(self._checkout.root / "scenario_runner"), "IS_BENCH2DRIVE": "True"}
+        if task is None:
+            return scenarios
+        return {**scenarios, "CARLA_ROOT": shlex.quote(str(task.folder))}
