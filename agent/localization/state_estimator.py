@@ -1,9 +1,12 @@
 """Where the ego is, from noisy fixes, compass and speedometer.
 
-SimLingo's unscented Kalman filter: its state, noise and bicycle model, and Merwe's sigma points (beta 2, kappa 0). As
-in the library that it uses (filterpy 1.4), a correction takes the sigma points from before the process noise is added,
-so the noise counts from the next tick on. Their spread alpha is 1e-5 there and makes no difference but in the digits,
-of which it costs ten: here it is wide enough to keep them.
+SimLingo's unscented Kalman filter: its state, noise and bicycle model, and Merwe's sigma points (beta 2, kappa 0), anew
+for the correction. Their spread alpha is 1e-5 there, which makes no difference but in the digits, of which it costs
+ten: here it is wide enough to keep them.
+
+The library that SimLingo uses (filterpy 1.4) corrects with the sigma points from before the process noise was added.
+Then a speed that the brake holds at zero has no variance and is not corrected any more: told to brake while it drives,
+that filter stays behind by metres. CARLA's car does not move in its first seconds, so it does not show there.
 """
 
 from __future__ import annotations
@@ -97,16 +100,18 @@ class StateEstimator:
         self._mean = points[0] + _SIDE * (points[1:] - points[0]).sum(axis=0)
         offsets = points - self._mean
         weights = np.array([_MIDDLE] + 2 * _SIZE * [_SIDE])
-        self._covariance = (offsets.T * weights) @ offsets
+        self._covariance = (offsets.T * weights) @ offsets + _PROCESS
 
     def _correct(self, position: np.ndarray | None, yaw: float, speed: float) -> None:
-        """What is measured is the state itself, or its last two parts."""
+        """What is measured is the state itself, or its last two parts, so the sigma points need not be drawn."""
         rows = [2, 3] if position is None else [0, 1, 2, 3]
         measured = np.array([yaw, speed] if position is None else [*position, yaw, speed], float)
         difference = measured - self._mean[rows]
         difference[-2] = (difference[-2] + math.pi) % (2 * math.pi) - math.pi
-        expected = self._covariance[rows]
-        gain = np.linalg.solve(expected[:, rows] + _MEASUREMENT[np.ix_(rows, rows)], expected).T
+        expected, noise = self._covariance[rows], _MEASUREMENT[np.ix_(rows, rows)]
+        gain = np.linalg.solve(expected[:, rows] + noise, expected).T
         self._mean = self._mean + gain @ difference
-        self._covariance = self._covariance - gain @ expected + _PROCESS
-        self._covariance = 0.5 * (self._covariance + self._covariance.T)
+        kept = np.eye(_SIZE)
+        kept[:, rows] -= gain
+        # Joseph's form: a difference of nearly equal variances would not always stay positive.
+        self._covariance = kept @ self._covariance @ kept.T + gain @ noise @ gain.T

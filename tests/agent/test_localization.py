@@ -55,32 +55,38 @@ def test_fixes_are_read_in_either_convention(mirrored, start, caplog):
 
 
 class TextbookFilter:
-    """The unscented filter that SimLingo builds with filterpy 1.4, as the textbook has it, one point at a time."""
+    """An unscented filter with SimLingo's numbers, as the textbook has it, one sigma point at a time."""
 
     def __init__(self, measured: np.ndarray, alpha: float) -> None:
         self.mean = measured.copy()
         self.covariance = np.diag([0.5, 0.5, 1e-6, 1e-6])
-        spread = alpha**2 * 4
-        self.reach = spread
-        self.weights = np.full(9, 0.5 / spread)
-        self.weights[0] = (spread - 4) / spread
+        self.reach = alpha**2 * 4
+        self.weights = np.full(9, 0.5 / self.reach)
+        self.weights[0] = (self.reach - 4) / self.reach
         self.covariance_weights = self.weights.copy()
         self.covariance_weights[0] += 1 - alpha**2 + 2
 
     def step(self, measured: np.ndarray, pedals: Pedals) -> None:
-        root = np.linalg.cholesky(self.reach * self.covariance)
-        points = [self.mean] + [self.mean + sign * column for sign in (1, -1) for column in root.T]
-        points = [self.motion(point, pedals) for point in points]
-        mean = sum(weight * point for weight, point in zip(self.weights, points))
-        spread = sum(
-            weight * np.outer(point - mean, point - mean) for weight, point in zip(self.covariance_weights, points)
-        )
+        self.mean, moved = self.moments([self.motion(point, pedals) for point in self.points()])
+        self.covariance = moved + np.diag([1e-4, 1e-4, 1e-3, 1e-3])
+        expected, spread = self.moments(self.points())
         innovation = spread + np.diag([0.5, 0.5, 1e-15, 1e-15])
         gain = spread @ np.linalg.inv(innovation)
-        residual = measured - mean
+        residual = measured - expected
         residual[2] = math.remainder(residual[2], 2 * math.pi)
-        self.mean = mean + gain @ residual
-        self.covariance = spread + np.diag([1e-4, 1e-4, 1e-3, 1e-3]) - gain @ innovation @ gain.T
+        self.mean = self.mean + gain @ residual
+        self.covariance = self.covariance - gain @ innovation @ gain.T
+
+    def points(self) -> list[np.ndarray]:
+        values, vectors = np.linalg.eigh(self.reach * (self.covariance + self.covariance.T) / 2)
+        root = vectors * np.sqrt(np.maximum(values, 0.0))  # heading and speed are known to 1e-15: rounding goes below 0
+        return [self.mean] + [self.mean + sign * column for sign in (1, -1) for column in root.T]
+
+    def moments(self, points: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        mean = sum(weight * point for weight, point in zip(self.weights, points))
+        return mean, sum(
+            weight * np.outer(point - mean, point - mean) for weight, point in zip(self.covariance_weights, points)
+        )
 
     @staticmethod
     def motion(state: np.ndarray, pedals: Pedals) -> np.ndarray:
@@ -143,3 +149,13 @@ def test_filter_bridges_missing_fixes():
         position = np.array([8.0 * 0.05 * tick, 0.0]) if tick < 20 else None
         state = estimator.step(position, 0.0, 8.0, Pedals(0.3, 0.0, 0.0))
     assert state.x == pytest.approx(8.0 * 0.05 * 59, abs=0.5)
+
+
+def test_who_drives_while_braking_is_assumed_is_not_lost():
+    """The first two seconds: the filter is told that the brake is on, as in CARLA, where the car cannot move yet."""
+    rng, estimator, place, speed = np.random.default_rng(0), StateEstimator(), 0.0, 0.0
+    for _ in range(60):
+        speed = min(8.0, speed + 0.2)
+        place += 0.05 * speed
+        state = estimator.step(rng.normal([place, 0.0], 0.5), 0.0, speed, Pedals(0.0, 0.0, 1.0))
+    assert (state.x, state.y) == pytest.approx((place, 0.0), abs=0.6)
