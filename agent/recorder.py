@@ -28,6 +28,7 @@ is absent where there is nothing to say; a number that is not finite is null. Re
 ``path``              [[x, y] * 20], ego, arc lengths 0..19 m; of this tick's plan
 ``waypoints``         [[x, y] * 10], ego, t = 0.25..2.50 s; of this tick's plan
 ``certainty``         [path's, waypoints']: probability of the end point's cell, 0..1
+``cells``             [path's, waypoints']: [[x, y, probability] * 12], ego: the end point's likeliest cells, best first
 ``caption``           what the network takes its own plan to mean, where say-do agreement was checked
 ``agreement``         {"agrees", "route_in_caption", "speed_in_caption", "route_in_plan", "speed_in_plan"}: true, false
                       or null each, see ``linkvla.model.language.agreement``; and ``summary``, a sentence
@@ -250,6 +251,7 @@ def _plan_json(plan: Plan) -> dict[str, Any]:
         "path": _all_rounded(plan.path_in_ego, 2),
         "waypoints": _all_rounded(plan.speed_waypoints_in_ego, 2),
         "certainty": _all_rounded(about.get("end_point_probability"), 3),
+        "cells": _all_rounded(about.get("end_point_cells"), 3),
         "caption": about.get("caption"),
         "agreement": None if agreement is None else _agreement_json(agreement),
     }

@@ -14,7 +14,7 @@ from linkvla.model import prompts
 from linkvla.model.checkpoint_folder import load_checkpoint
 from linkvla.model.data.view import CameraRig
 from linkvla.model.decoding import act, check_candidates
-from linkvla.model.decoding.decoded import Decoded
+from linkvla.model.decoding.decoded import Decoded, likely_cells
 from linkvla.model.decoding.language import Answers, generate, text_log_probability
 from linkvla.model.decoding.prefix import begin
 from linkvla.model.interface.errors import ConfigurationError
@@ -23,6 +23,7 @@ from linkvla.model.language.agreement import check
 from linkvla.model.modeling_linkvla import DrivingBatch, LinkVLAForDriving
 from linkvla.model.processing_linkvla import LinkVLAProcessor
 from linkvla.model.prompts import Turn
+from linkvla.model.tokenizer.action_tokenizer import ActionTokenizer
 
 
 class LinkVLAPolicy:
@@ -120,8 +121,9 @@ class LinkVLAPolicy:
 
         Diagnostics: milliseconds of each stage, for the whole batch (``prepare_ms``, ``see_ms``, ``language_ms`` and
         ``caption_ms`` where there are words, ``decode_ms``); ``tokens``, generated; ``end_point_probability``, the mass
-        that the best cell of each end point has, where the head has cells; ``hypothesis``, the rank of the pair of end
-        points that was taken, where there were several; ``caption`` and ``agreement``, see the constructor.
+        that the best cell of each end point has, and ``end_point_cells``, the best few as (x, y, probability),
+        where the head has cells; ``hypothesis``, the rank of the pair of end points that was taken, where there were
+        several; ``caption`` and ``agreement``, see the constructor.
         """
         if not observations:
             return []
@@ -192,7 +194,7 @@ class LinkVLAPolicy:
             watch.lap("language_ms")
         decoded = act(self.model, prefix, candidates=self.hypotheses)
         watch.lap("decode_ms")
-        plans = _plans(decoded, answers)
+        plans = _plans(decoded, answers, self.model.action_tokenizer)
         if self.check_every and self._compare(observations, plans):
             watch.lap("caption_ms")
         for plan in plans:
@@ -233,14 +235,17 @@ class _Stopwatch:
         self.laps[stage], self._last = 1e3 * (now - self._last), now
 
 
-def _plans(decoded: Decoded, answers: Answers | None) -> list[Plan]:
+def _plans(decoded: Decoded, answers: Answers | None, grid: ActionTokenizer) -> list[Plan]:
     plans = []
+    cells = None if decoded.goal_logits is None else likely_cells(decoded.goal_logits, grid).tolist()
     for n, row in enumerate(decoded.points.double().cpu().numpy()):
         path = row[:PATH_POINTS].copy()
         path[0] = 0.0
         diagnostics: dict = {"tokens": answers.tokens[n] if answers else 0}
         if decoded.certainty is not None:
             diagnostics["end_point_probability"] = decoded.certainty[n].tolist()
+        if cells is not None:
+            diagnostics["end_point_cells"] = cells[n]
         if decoded.hypothesis is not None:
             diagnostics["hypothesis"] = int(decoded.hypothesis[n])
         language = prompts.without_marker(answers.texts[n]) if answers else ""

@@ -9,6 +9,10 @@ import torch
 
 from linkvla.model.interface.types import PATH_POINTS, SPEED_WAYPOINTS
 from linkvla.model.modeling_linkvla import LinkVLAForDriving
+from linkvla.model.tokenizer.action_tokenizer import ActionTokenizer
+
+LIKELY_CELLS = 12
+"""How many cells of an end point are told to those who look at a plan: the rest of the grid is as good as dark."""
 
 END_POINTS = [PATH_POINTS - 1, PATH_POINTS + SPEED_WAYPOINTS - 1]
 """Where the end points are among the thirty: last path point, last speed waypoint."""
@@ -33,6 +37,12 @@ class Decoded:
 def certainty(goal_logits: torch.Tensor) -> torch.Tensor:
     """(B, 2): the probability of the best cell of each end point, from (B, 2, cells)."""
     return goal_logits.float().softmax(-1).amax(-1)
+
+
+def likely_cells(goal_logits: torch.Tensor, grid: ActionTokenizer, count: int = LIKELY_CELLS) -> torch.Tensor:
+    """(B, 2, count, 3): x and y in metres and probability of the best cells of each end point, best first."""
+    best = goal_logits.float().softmax(-1).topk(min(count, goal_logits.shape[-1]))
+    return torch.cat([grid.decode(best.indices), best.values[..., None]], dim=-1)
 
 
 def reader(model: LinkVLAForDriving, mode: str | None = None) -> Callable[[torch.Tensor], torch.Tensor]:

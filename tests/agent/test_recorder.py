@@ -32,7 +32,13 @@ def recorded(folder: Path) -> list[dict]:
 
 def test_a_tick_keeps_what_was_seen_meant_and_done(tmp_path: Path):
     agreement = Agreement(None, True, True, False)
-    about = {"end_point_probability": [0.25, 0.75], "caption": "The car stops.", "agreement": agreement}
+    cells = [[[19.0, 1.23, 0.25]], [[12.5, 0.5, 0.75]]]
+    about = {
+        "end_point_probability": [0.25, 0.75],
+        "end_point_cells": cells,
+        "caption": "The car stops.",
+        "agreement": agreement,
+    }
     full = tick(
         route=12.345,
         driven=50.0,
@@ -58,6 +64,7 @@ def test_a_tick_keeps_what_was_seen_meant_and_done(tmp_path: Path):
     assert (first["instruction"], first["instruction_from"]) == ("Stop now.", "timeline")
     assert first["agreement"]["agrees"] is False and first["agreement"]["route_in_caption"] is None
     assert first["said"] and first["caption"] == "The car stops." and first["certainty"] == [0.25, 0.75]
+    assert first["cells"] == cells
     assert first["ms"] == {"decode": 20.12}
     assert second["pose"] == [None, 2.0, 0.5]
     assert set(second) == {"tick", "time", "pose", "speed", "control", "source"}

@@ -70,6 +70,9 @@ def test_a_silent_policy_says_nothing_and_times_its_stages(make):
     assert {"prepare_ms", "see_ms", "decode_ms"} <= plan.diagnostics.keys()
     assert not {"language_ms", "caption_ms", "agreement", "hypothesis"} & plan.diagnostics.keys()
     assert len(plan.diagnostics["end_point_probability"]) == 2
+    cells = np.array(plan.diagnostics["end_point_cells"])
+    assert cells.shape == (2, 12, 3) and np.all(np.diff(cells[..., 2]) <= 0) and np.all(cells[..., 2].sum(1) <= 1.001)
+    assert cells[:, 0, 2] == pytest.approx(plan.diagnostics["end_point_probability"], abs=1e-6)
 
 
 def test_words_come_on_every_third_frame_from_the_first(parrot):
