@@ -1,0 +1,66 @@
+"""The network of a process: loaded once, off its device when nobody drives."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import pytest
+
+from linkvla.agent import policy_shelf
+from linkvla.agent.policy_shelf import borrow_policy, give_back_policy, load_policy
+from linkvla.agent.settings import AgentSettings
+from linkvla.model.policy import LinkVLAPolicy
+
+
+class Weights:
+    """A policy that only knows where it is."""
+
+    made: ClassVar[list[Weights]] = []
+
+    def __init__(self, checkpoint: str, device: str) -> None:
+        self.checkpoint, self.device = checkpoint, device
+        Weights.made.append(self)
+
+    def move_to(self, device: str) -> None:
+        self.device = device
+
+
+class Borrower:
+    """An agent."""
+
+
+@pytest.fixture(autouse=True)
+def empty_shelf(monkeypatch):
+    monkeypatch.setattr(policy_shelf, "_shelf", policy_shelf._Shelf())
+    Weights.made = []
+    make = classmethod(lambda cls, checkpoint, device, **options: Weights(checkpoint, device))
+    monkeypatch.setattr(LinkVLAPolicy, "from_pretrained", make)
+
+
+def test_agents_of_one_process_share_the_weights_and_free_the_device_when_the_last_is_gone():
+    settings, first, second = AgentSettings(device="cuda"), Borrower(), Borrower()
+    weights = borrow_policy(settings, first)
+    assert borrow_policy(settings, second) is weights
+    give_back_policy(first)
+    assert weights.device == "cuda"
+    give_back_policy(second)
+    give_back_policy(second)
+    assert weights.device == "cpu"
+    assert borrow_policy(settings, first) is weights and weights.device == "cuda"
+    assert len(Weights.made) == 1
+
+
+def test_a_borrower_that_was_never_destroyed_does_not_keep_the_device():
+    settings, kept, lost = AgentSettings(device="cuda"), Borrower(), Borrower()
+    borrow_policy(settings, lost)
+    weights = borrow_policy(settings, kept)
+    del lost
+    give_back_policy(kept)
+    assert weights.device == "cpu"
+
+
+def test_other_settings_replace_the_weights():
+    assert load_policy(AgentSettings()).checkpoint == "linkvla-nano"
+    assert load_policy(AgentSettings(checkpoint="mine")).checkpoint == "mine"
+    assert load_policy(AgentSettings(checkpoint="mine", camera="black")) is Weights.made[-1]
+    assert len(Weights.made) == 2
