@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import carla
 import pytest
 
+from linkvla.launch.carla_server.process import SimServer
 from tests.system.conftest import listening
 
 pytestmark = pytest.mark.system
@@ -100,3 +105,14 @@ def test_a_second_client_finds_the_running_traffic_manager(server, traffic_manag
     other.set_timeout(10.0)
     joined = other.get_trafficmanager(server.traffic_manager_port)
     assert joined.get_port() == server.traffic_manager_port
+
+
+def test_a_traffic_manager_takes_up_the_map_of_a_town_that_is_loaded_later():
+    with SimServer(town="Birch", seed=1) as server:
+        arguments = [str(server.port), str(server.traffic_manager_port), "Aspen"]
+        command = [sys.executable, "-m", "tests.system.moved_traffic", *arguments]
+        root = Path(__file__).resolve().parents[2]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True, cwd=root)
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found["driven"] > 10.0
+    assert found["farthest"] < 2.5

@@ -23,8 +23,16 @@ def _version(_session: Session) -> str:
 
 @rpc("get_episode_info")
 def _get_episode_info(session: Session) -> list:
+    """After it has loaded a world a client is told the old episode once more, and of the new one by the first frame.
+
+    CARLA replies to ``load_new_episode`` before it changes the world. The client's traffic managers take up the new
+    town's map when they see an episode change from one frame to the next; told of the new one at once they would never,
+    and drive on in the new town along the old town's lanes.
+    """
     simulation = session.simulation
-    return [simulation.episode_id, [simulation.hub.token(simulation.world_stream)]]
+    episode, session.left_episode = session.left_episode, None
+    episode = simulation.episode_id if episode is None else episode
+    return [episode, [simulation.hub.token(simulation.world_stream)]]
 
 
 @rpc("get_sensor_token")
@@ -65,7 +73,9 @@ def _get_available_maps(session: Session) -> list[str]:
 @rpc("load_new_episode", void=True)
 async def _load_new_episode(session: Session, name: str, reset_settings: bool = True, layers: int = ALL_LAYERS) -> None:
     hidden = ALL_LAYERS & ~structs.whole(layers, "map layers", 0, ALL_LAYERS)
+    before = session.simulation.episode_id
     await session.simulation.load_episode(structs.short_text(name, "town"), reset_settings=bool(reset_settings))
+    session.left_episode = before
     session.simulation.environment.set_layers(hidden, loaded=False)
 
 

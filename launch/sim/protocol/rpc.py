@@ -59,6 +59,7 @@ class Session:
     def __init__(self, simulation: Simulation, host: str = "127.0.0.1") -> None:
         self.simulation = simulation
         self.host = host  # of the client
+        self.left_episode: int | None = None  # the one that this client has replaced and not yet heard the end of
 
 
 class RpcConnection(asyncio.Protocol):
