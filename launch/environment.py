@@ -62,3 +62,14 @@ def child_environment(
         seen = [part.strip() for part in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if part.strip()]
         environment["CUDA_VISIBLE_DEVICES"] = seen[gpu] if gpu < len(seen) else str(gpu)
     return environment
+
+
+def name_folder(variable: str, folder: Path) -> None:
+    """Let a variable such as ``CARLA_ROOT`` name a folder, for this process and those that it starts."""
+    os.environ[variable] = str(folder.expanduser().absolute())
+
+
+def vulkan_driver_files() -> list[Path]:
+    """The drivers that the user names to Vulkan's loader, by either variable; empty leaves it the choice."""
+    named = os.environ.get("VK_DRIVER_FILES") or os.environ.get("VK_ICD_FILENAMES") or ""
+    return [Path(part) for part in named.split(os.pathsep) if part]

@@ -105,7 +105,7 @@ class SimServer:
         """Stop the server and wait until it is gone. May be called more than once; the log stays."""
         process, self._process = self._process, None
         if process is not None:
-            _stop_group(process)
+            stop_group(process)
         if self._output is not None:
             self._output.close()
             self._output = None
@@ -175,7 +175,7 @@ def _temporary_log(port: int) -> Path:
     return Path(name)
 
 
-def _stop_group(process: subprocess.Popen) -> None:
+def stop_group(process: subprocess.Popen) -> None:
     """SIGTERM, then SIGKILL, to the process group that ``start_new_session`` made; never to anything else."""
     try:
         if process.poll() is None:  # once it has been reaped its number may belong to someone else

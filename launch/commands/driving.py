@@ -1,4 +1,4 @@
-"""``linkvla drive``, ``evaluate`` and ``doctor``."""
+"""``linkvla drive`` and ``evaluate``."""
 
 from __future__ import annotations
 
@@ -116,13 +116,3 @@ def evaluate(
         )
     )
     raise typer.Exit(130 if summary.interrupted else 0)
-
-
-def doctor(checkpoint: Checkpoint = DEFAULT_CHECKPOINT) -> None:
-    """Check this machine: Python, packages, ports, disk, checkpoint.
-
-    Each line that fails says what to do. Exit code 0 when everything that a drive needs is there, 1 otherwise.
-    """
-    from linkvla.launch.doctor import diagnose
-
-    raise typer.Exit(0 if diagnose(checkpoint) else 1)

@@ -1,0 +1,110 @@
+"""The official evaluators: the user's checkouts, whether they belong together, and the packages that they need."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from linkvla.launch.doctor.finding import Finding, State, verdict
+from linkvla.launch.doctor.packages import compare, requirements
+from linkvla.launch.doctor.wishes import Wishes
+from linkvla.launch.environment import carla_agents_folder, evaluator_python, named_folder
+from linkvla.launch.evaluation.evaluators.choice import evaluator_named
+from linkvla.model.interface.errors import LinkVLAError
+
+EXTRA = "leaderboard"
+ROOTS = {"leaderboard": ("LEADERBOARD_ROOT", "SCENARIO_RUNNER_ROOT"), "bench2drive": ("BENCH2DRIVE_ROOT",)}
+_PATIENCE = 30.0  # s
+_COMMIT_SHOWN = 10  # characters
+
+_VERSIONS = """
+import json, sys
+from importlib import metadata
+
+def version(name):
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+names = json.load(sys.stdin)
+print(json.dumps({"python": list(sys.version_info[:3]), "packages": {name: version(name) for name in names}}))
+"""
+
+
+def check(wishes: Wishes) -> Iterator[Finding]:
+    """Each official evaluator that was asked for, or whose checkout is named in the environment."""
+    looked_for = [name for name, roots in ROOTS.items() if name == wishes.evaluator or any(map(named_folder, roots))]
+    for name, roots in ROOTS.items():
+        if name not in looked_for:
+            said = f"{' and '.join(roots)} not set; only --evaluator {name} needs them"
+            yield Finding(name, State.NOTE, said)
+    for name in looked_for:
+        yield from _evaluator(name, wishes, needed=name == wishes.evaluator)
+    if looked_for:
+        yield Finding("agents package", State.OK, _whose(carla_agents_folder()))
+        yield from packages(needed=wishes.evaluator in looked_for)
+
+
+def _evaluator(name: str, wishes: Wishes, needed: bool) -> Iterator[Finding]:
+    try:
+        evaluator = evaluator_named(name, wishes.simulator)
+        evaluator.check(wishes.routes if needed else ())
+        header = evaluator.header()
+    except LinkVLAError as error:
+        detail, _, cure = str(error).partition("; ")
+        yield Finding(name, State.MISS if needed else State.NOTE, detail, cure)
+        return
+    parts = [f"rules {header['rules']}"]
+    parts += [f"{part} {_shortly(facts)}" for part, facts in header.items() if isinstance(facts, dict)]
+    yield Finding(name, State.OK, ", ".join(parts))
+
+
+def _shortly(version: dict) -> str:
+    """A checkout's version in a few characters: its commit, or a digest of its files where it has no git."""
+    if "commit" in version:
+        return str(version["commit"])[:_COMMIT_SHOWN] + (" with local changes" if version.get("modified") else "")
+    return f"without git, content {str(version.get('content', ''))[:_COMMIT_SHOWN]}"
+
+
+def _whose(folder: Path) -> str:
+    return f"{folder}, CARLA's" if named_folder("CARLA_ROOT") in folder.parents else f"{folder}, ours"
+
+
+def packages(needed: bool) -> Iterator[Finding]:
+    """The pins of the extra, looked up in the evaluators' own interpreter by a child process."""
+    python = evaluator_python()
+    wanted = requirements(EXTRA)
+    if not wanted:
+        cure = "install linkvla again: its metadata are older than its code"
+        yield verdict("evaluator packages", False, f"this installation knows no extra [{EXTRA}]", cure, needed)
+        return
+    names = [requirement.name for requirement in wanted] + ["carla", "srunner"]
+    try:
+        found = json.loads(
+            subprocess.run(
+                [python, "-c", _VERSIONS], input=json.dumps(names),
+                capture_output=True, text=True, timeout=_PATIENCE, check=True,
+            ).stdout
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError, ValueError) as error:
+        yield verdict("evaluator Python", False, f"{python}: {error}", "set EVALUATOR_PYTHON to an interpreter", needed)
+        return
+    version = ".".join(map(str, found["python"]))
+    own = "this one" if python == sys.executable else python
+    yield Finding("evaluator Python", State.OK, f"{version}, {own}; carla {found['packages']['carla']}")
+    misses = list(compare(wanted, found["packages"], f"{shlex.quote(python)} -m pip"))
+    yield from (verdict(miss.what, False, miss.detail, miss.cure, needed) for miss in misses)
+    if not misses:
+        shown = ", ".join(f"{one.name} {found['packages'][one.name]}" for one in wanted if "==" in str(one.specifier))
+        yield Finding("evaluator packages", State.OK, f"all {len(wanted)} of linkvla[{EXTRA}], among them {shown}")
+    elif len(misses) > 1:
+        cure = f"{shlex.quote(python)} -m pip install 'linkvla[{EXTRA}]'"
+        yield verdict("evaluator packages", False, f"{len(misses)} of {len(wanted)} are not as needed", cure, needed)
+    if found["packages"]["srunner"]:
+        cure = f"{shlex.quote(python)} -m pip uninstall srunner"
+        yield verdict("srunner package", False, "a PyPI package of 2019 may hide the checkout", cure, needed)

@@ -1,0 +1,111 @@
+"""Starts the chosen server for a moment and asks it who it is."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from linkvla.launch.carla_server.ports import TRAFFIC_MANAGER_OFFSET, PortLease
+from linkvla.launch.carla_server.process import STOP_TIMEOUT, stop_group
+from linkvla.launch.doctor.finding import Finding, State
+from linkvla.launch.doctor.wishes import Wishes
+from linkvla.launch.evaluation.evaluators.contract import SERVER_LOG, ProcessSpec, RouteTask, Server
+from linkvla.launch.evaluation.evaluators.rpc_ping import ask
+from linkvla.launch.evaluation.route_file import RouteSpec
+from linkvla.model.interface.errors import LinkVLAError
+
+_BETWEEN_LOOKS = 0.1  # s
+
+
+def check(wishes: Wishes) -> Iterator[Finding]:
+    """The answer to a first call, and how long it took; else why there was none, and the known cure."""
+    server = wishes.simulator
+    try:
+        server.check()
+    except LinkVLAError as error:
+        detail, _, cure = str(error).partition("; ")
+        yield Finding("server", State.MISS, detail, cure)
+        return
+    # Ours has told by now whether it must compile first, and stops by itself when it cannot start.
+    patience = server.start_timeout if server.name == "sim" else wishes.patience
+    folder = Path(tempfile.mkdtemp(prefix="linkvla-doctor-"))
+    with PortLease() as lease:
+        task = _task(folder, lease.port if wishes.port is None else wishes.port, wishes)
+        specification = server.command(task)
+        if specification is None:
+            finding = _answer(server, task, "answers", 0.0)
+        else:
+            finding = _start(server, task, specification, patience)
+    if finding.state is State.OK:
+        shutil.rmtree(folder, ignore_errors=True)  # otherwise its log is named in the finding
+    yield finding
+
+
+def _start(server: Server, task: RouteTask, specification: ProcessSpec, patience: float) -> Finding:
+    began = time.monotonic()
+    with (task.folder / SERVER_LOG).open("wb") as log:
+        process = subprocess.Popen(
+            specification.argv,
+            env=dict(specification.env),
+            cwd=specification.cwd,
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            while time.monotonic() - began < patience and process.poll() is None:
+                if server.ready(task):
+                    return _answer(server, task, "started and answered", time.monotonic() - began)
+                time.sleep(_BETWEEN_LOOKS)
+            ended = process.poll()
+        finally:
+            _end(process)
+    after = f"after {time.monotonic() - began:.1f} s"
+    how = f"no answer {after}" if ended is None else f"it ended {after} with exit code {ended}"
+    cure = server.diagnosis(task)
+    if ended is None:
+        cure += f"; or give it longer with --patience, now {patience:g} s"
+    return Finding("server", State.MISS, f"{server.name}: {how}", cure)
+
+
+def _end(process: subprocess.Popen) -> None:
+    """End the server with all that it has started: CARLA's launcher is a shell that does not wait for the simulator."""
+    import psutil
+
+    try:
+        started = psutil.Process(process.pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        started = []
+    stop_group(process)
+    _, left = psutil.wait_procs(started, timeout=STOP_TIMEOUT)
+    for one in left:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            one.kill()
+
+
+def _answer(server: Server, task: RouteTask, how: str, seconds: float) -> Finding:
+    version = ask(*server.address(task), "version")
+    if version is None:
+        return Finding("server", State.MISS, f"{server.name} answered once and then no more", server.diagnosis(task))
+    took = f" in {seconds:.1f} s" if seconds else ""
+    return Finding("server", State.OK, f"{server.name} {how}{took}: version {version}")
+
+
+def _task(folder: Path, port: int, wishes: Wishes) -> RouteTask:
+    """An attempt at nothing: only its server is started."""
+    town = wishes.routes[0].town if wishes.routes else "Maple"
+    nowhere = RouteSpec("doctor", town, ((0.0, 0.0, 0.0), (1.0, 0.0, 0.0)))
+    return RouteTask(
+        route=nowhere,
+        repetition=0,
+        folder=folder,
+        port=port,
+        traffic_manager_port=port + TRAFFIC_MANAGER_OFFSET,
+        towns=wishes.towns,
+    )
