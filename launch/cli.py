@@ -14,6 +14,7 @@ from linkvla.launch.commands import (
     data,
     diagnosing,
     driving,
+    evaluating,
     merging,
     running,
     scoring,
@@ -54,7 +55,7 @@ def _root(
 
 for command in (
     driving.drive,
-    driving.evaluate,
+    evaluating.evaluate,
     simulator.sim,
     running.run,
     diagnosing.doctor,

@@ -71,7 +71,7 @@ def drive(settings: DriveSettings, console: Console | None = None) -> RouteRecor
         LinkVLAError, CarlaServerError: bad input, or a simulator that does not start; before anything is written.
     """
     from linkvla.launch.carla_server.process import SimServer
-    from linkvla.launch.evaluation.evaluate import check_agent
+    from linkvla.launch.evaluation.preflight import check_agent
 
     console = console or Console()
     route = _pick_route(settings)
@@ -96,7 +96,7 @@ def drive(settings: DriveSettings, console: Console | None = None) -> RouteRecor
 
 
 def _pick_route(settings: DriveSettings) -> RouteSpec:
-    from linkvla.launch.evaluation.evaluate import check_routes
+    from linkvla.launch.evaluation.preflight import check_routes
     from linkvla.launch.evaluation.route_file import read_routes
 
     file = settings.routes_file or HELD_OUT_ROUTES
@@ -158,9 +158,9 @@ class _Observer:
 
 
 def _run(settings: DriveSettings, route: RouteSpec, server: SimServer, folder: Path, console: Console) -> RouteRecord:
+    from linkvla.launch.evaluation.evaluators.agent_files import agent_maker
     from linkvla.launch.evaluation.route_runner import run_route
     from linkvla.launch.evaluation.run_settings import RunSettings
-    from linkvla.launch.evaluation.worker import agent_maker
     from linkvla.launch.report.progress import DriveProgress
 
     make_agent = agent_maker(settings.agent)

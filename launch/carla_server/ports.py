@@ -85,7 +85,7 @@ class PortLease:
         with port_lock():
             self.port = free_port(host, first)
             self.traffic_manager_port = self.port + TRAFFIC_MANAGER_OFFSET
-            self._file: IO[str] | None = _try_lock(_block_file(self.port))
+            self._file: IO[str] | None = try_lock(_block_file(self.port))
 
     def close(self) -> None:
         """Give the block back. May be called more than once."""
@@ -118,15 +118,15 @@ def port_lock() -> Iterator[None]:
 
 def _leased(port: int) -> bool:
     """Whether somebody holds the block's file. Only inside ``port_lock``: the test takes the lock for a moment."""
-    file = _try_lock(_block_file(port))
+    file = try_lock(_block_file(port))
     if file is None:
         return True
     file.close()
     return False
 
 
-def _try_lock(path: Path) -> IO[str] | None:
-    """The file, open and locked; None if another holds it. Closing it unlocks."""
+def try_lock(path: Path) -> IO[str] | None:
+    """The file, open and locked; None if another process holds it. Closed, or with its holder dead, it is unlocked."""
     file = path.open("a")
     try:
         import fcntl

@@ -1,4 +1,4 @@
-"""``linkvla drive`` and ``evaluate``."""
+"""``linkvla drive``."""
 
 from __future__ import annotations
 
@@ -65,54 +65,3 @@ def drive(
         )
     )
     raise typer.Exit(0 if record.score_route >= 100.0 else 1)
-
-
-def evaluate(
-    routes: Annotated[Path, typer.Option(metavar="FILE", help="Leaderboard route file.")],
-    checkpoint: Checkpoint = DEFAULT_CHECKPOINT,
-    agent: Agent = "linkvla",
-    subset: Annotated[str, typer.Option(metavar="IDS", help="Only these routes of the file, such as `1,4-9`.")] = "",
-    out: Annotated[Path | None, out_option("output/evaluate-DATE-TIME")] = None,
-    towns: Towns = None,
-    traffic: Traffic = None,
-    seed: Seed = 0,
-    repetitions: Annotated[int, typer.Option(metavar="N", min=1, help="How often each route is driven.")] = 1,
-    workers: Annotated[int, typer.Option(metavar="N", min=1, help="Simulators that run side by side.")] = 1,
-    threads: Threads = None,
-    device: Annotated[
-        str, typer.Option(metavar="DEVICE", help="Where the network runs: cpu, cuda, cuda:1 ...")
-    ] = "cpu",
-    black_frames: Annotated[
-        bool, typer.Option("--black-frames", help="Blind the agent: what is its score without the camera?")
-    ] = False,
-) -> None:
-    """Drive all routes of a file; leave the leaderboard's result file and a table.
-
-    Every finished route is kept: the same command with the same `--out` goes on where it stopped.
-
-    **Examples**
-
-    `linkvla evaluate --routes launch/evaluation/routes/heldout.xml`: the shipped network on the held-out routes
-
-    `linkvla evaluate --routes my.xml --agent expert --workers 2 --out output/expert`: the rule-based driver
-    """
-    from linkvla.launch.evaluation.evaluate import EvaluateSettings, evaluate
-
-    summary = evaluate(
-        EvaluateSettings(
-            routes=routes,
-            checkpoint=checkpoint,
-            agent=agent,
-            subset=subset,
-            out=out,
-            towns=tuple(towns or ()),
-            traffic=traffic,
-            seed=seed,
-            repetitions=repetitions,
-            workers=workers,
-            threads=threads,
-            device=device,
-            black_frames=black_frames,
-        )
-    )
-    raise typer.Exit(130 if summary.interrupted else 0)

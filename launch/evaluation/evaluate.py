@@ -1,114 +1,225 @@
-"""``linkvla evaluate``: drive the routes of a file with one agent and leave results, a table and the command for it.
+"""``linkvla evaluate``: drive the routes of a benchmark, unattended, and leave results, a table and the command for it.
 
-In the output folder: ``results.json`` (leaderboard format), ``table.md`` (for a model card) and ``routes/`` with one
-file per finished route. The same folder again drives only what is missing.
+In the output folder: ``routes/`` with one file per finished route, from which the same command goes on; made from
+these, ``results.json`` (leaderboard format) and ``table.md`` (for a model card); ``drives/`` with what the agent
+recorded; ``attempts/`` with the logs of servers and evaluators; ``live.json``, where it stands; ``header.json``, what
+was driven with what.
 """
 
 from __future__ import annotations
 
+import contextlib
+import os
+import shutil
+import socket
+import time
+from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime, timezone
 from pathlib import Path
 
 from rich.console import Console
 
-from linkvla.launch.evaluation.evaluate_settings import EvaluateSettings, Job, by_town, jobs_of
+from linkvla.agent.atomic_file import write_text
+from linkvla.launch.evaluation.evaluate_settings import EvaluateSettings
+from linkvla.launch.evaluation.evaluators.contract import SAVE_FOLDER
 from linkvla.launch.evaluation.ledger import Ledger
+from linkvla.launch.evaluation.preflight import check_agent, check_towns, make_pair
 from linkvla.launch.evaluation.progress_display import ProgressDisplay
-from linkvla.launch.evaluation.records import RouteRecord
 from linkvla.launch.evaluation.results import results_document
 from linkvla.launch.evaluation.route_file import RouteSpec, read_routes
-from linkvla.launch.evaluation.stage import trace
 from linkvla.launch.evaluation.summary import EvaluationSummary, markdown_table, rich_table
-from linkvla.launch.evaluation.worker_pool import drive_jobs
+from linkvla.launch.evaluation.supervisor.attempt import AttemptReport, Pair
+from linkvla.launch.evaluation.supervisor.board import Board, length_of
+from linkvla.launch.evaluation.supervisor.crew import Crew, LocalCrew
+from linkvla.launch.evaluation.supervisor.marks import end_all, marked
+from linkvla.launch.evaluation.supervisor.run_lock import RunLock
+from linkvla.launch.evaluation.supervisor.work_queue import Finished, drive_all
 from linkvla.launch.json_file import write_json
-from linkvla.model.interface.errors import RouteError
+from linkvla.model.interface.errors import ConfigurationError
 
 __all__ = ["EvaluateSettings", "EvaluationSummary", "evaluate"]
+
+ATTEMPTS, DRIVES = "attempts", "drives"
+MIN_FREE_BYTES = 64 * 1024 * 1024  # on the disk of the results; below it, nothing more is begun
+_LIVE_INTERVAL = 1.0  # s between two writings of live.json
 
 
 def evaluate(settings: EvaluateSettings, console: Console | None = None) -> EvaluationSummary:
     """Drive all routes and write the results; each finished route is on disk at once.
 
-    Ctrl-C ends the running route, keeps what is finished and returns with ``interrupted`` set.
+    Ctrl-C ends the running routes, keeps what is finished and returns with ``interrupted`` set.
 
     Raises:
         RouteError: the route file is damaged, a town is unknown or a route off the road; nothing is written then.
-        CheckpointError, ConfigurationError: the agent cannot be set up, or the folder holds another evaluation.
-        CarlaServerError: no simulator can be started.
+        CheckpointError, ConfigurationError: something is missing, the folder holds another evaluation or is in use, or
+            the disk is full.
     """
     routes = read_routes(settings.routes, settings.subset or None)
-    check_routes(routes, settings.towns)
+    pair = make_pair(settings)
+    pair.server.check()
+    pair.evaluator.check(routes, settings.agent)
+    check_towns(settings, pair, routes)
     sensors = check_agent(settings)
-    folder = settings.output_folder()
-    ledger = Ledger(folder / "routes", settings.header())
-    jobs = jobs_of(routes, settings.repetitions)
-    open_jobs = [job for job in jobs if ledger.get(job.route_id) is None]
-    interrupted = False
-    with ProgressDisplay(len(jobs), len(jobs) - len(open_jobs), console) as display:
-        try:
-            for record in drive_jobs(settings, by_town(open_jobs), display.update):
-                ledger.put(record)
-                display.finish(record)
-                if record.error:
-                    display.console.print(
-                        f"         {record.error.strip().splitlines()[-1]}", style="red", markup=False
-                    )
-                _write(folder, jobs, ledger, sensors, settings)
-        except KeyboardInterrupt:
-            interrupted = True
-    summary = replace(_write(folder, jobs, ledger, sensors, settings), interrupted=interrupted)
-    display.console.print(rich_table(summary, title=f"{settings.agent} on {settings.routes.name}"))
-    more = "; the same command with this folder as --out goes on" if interrupted else ""
-    display.console.print(f"results in {folder}{more}", highlight=False, soft_wrap=True)
-    return summary
+    folder = settings.output_folder().resolve()
+    header = {**settings.header(), **pair.server.header(), **pair.evaluator.header()}
+    with RunLock(folder, settings.shard):
+        return _Evaluation(settings, pair, folder, header, routes, sensors, console or Console()).run()
 
 
-def check_routes(routes: list[RouteSpec], towns: tuple[Path, ...]) -> None:
-    """Make sure that every route can be driven, before anything is started.
+class _Evaluation:
+    """State of one call of ``evaluate``, while it holds the folder."""
 
-    Raises:
-        RouteError: an unknown or damaged town, or a route off its road.
-    """
-    from linkvla.launch.sim.errors import TownError
-    from linkvla.launch.sim.world.town_loader import load_town
+    def __init__(
+        self,
+        settings: EvaluateSettings,
+        pair: Pair,
+        folder: Path,
+        header: dict,
+        routes: list[RouteSpec],
+        sensors: list[str],
+        console: Console,
+    ) -> None:
+        self._settings, self._pair, self._folder, self._header = settings, pair, folder, header
+        self._sensors, self._console = sensors, console
+        self._ledger = Ledger(folder / "routes", header)
+        # An evaluation of all routes leaves nothing alive of any shard's; a shard has only its own to answer for.
+        attempts = folder / ATTEMPTS
+        self._attempts = attempts if settings.shard.count == 1 else attempts / settings.shard.name
+        self._all = settings.tasks(routes, self._attempts)
+        self._own = settings.shard.of(self._all)
+        finished = [task.route_id for task in self._own if self._ledger.finished(task.route_id)]
+        self._open = [task for task in self._own if task.route_id not in finished]
+        # The longest first: then no worker is left with one at the end, while the others have nothing to do.
+        self._open.sort(key=lambda task: -length_of(task.route))
+        self._board = Board(self._own, [self._ledger.get(route_id) for route_id in finished])
+        self._live_written = 0.0
 
-    maps = {}
-    for route in routes:
-        if route.town not in maps:
+    def run(self) -> EvaluationSummary:
+        interrupted = False
+        with _readable_disk_errors(self._folder):
+            self._clean_up()
+            write_json(self._folder / "header.json", {**self._header, **_circumstances(self._settings)})
             try:
-                maps[route.town] = load_town(route.town, towns).map
-            except TownError as error:
-                raise RouteError(f"route {route.id!r}: {error}") from error
-        trace(maps[route.town], route)
+                self._drive()
+            except KeyboardInterrupt:
+                interrupted = True
+            self._write_live("interrupted" if interrupted else "finished", at_once=True)
+            summary = replace(self._write_results(), interrupted=interrupted)
+        self._say_results(summary)
+        return summary
+
+    def _clean_up(self) -> None:
+        """End what a supervisor before us has left alive here; it must be dead, for we hold its lock."""
+        left = end_all(lambda: marked(self._attempts))
+        if left:
+            raise ConfigurationError(f"processes of an earlier run cannot be ended: {left}; end them by hand")
+
+    def _drive(self) -> None:
+        crew = _crew(self._settings, self._pair, len(self._open))
+        news = drive_all(self._open, crew, self._settings.retries, lambda: check_space(self._folder))
+        with ProgressDisplay(self._board, self._console) as display, contextlib.closing(news):
+            for piece in news:
+                if isinstance(piece, Finished):
+                    self._keep(piece)
+                self._board.take(piece)
+                display.show(piece)
+                self._write_live("running", at_once=isinstance(piece, Finished))
+
+    def _keep(self, piece: Finished) -> None:
+        """First what the agent left, then the record: who sees the record finds the rest in place."""
+        record = piece.record
+        self._keep_drive(record.route_id, piece.reports[-1])
+        self._ledger.put(record, piece.reports)
+        self._write_results()
+
+    def _keep_drive(self, route_id: str, report: AttemptReport) -> None:
+        saved = Path(report.folder) / SAVE_FOLDER
+        if report.machine != socket.gethostname() and not saved.is_dir():
+            return  # driven on another machine, on a disk that is not shared: it stays there
+        target = self._folder / DRIVES / route_id
+        shutil.rmtree(target, ignore_errors=True)
+        if saved.is_dir() and any(saved.iterdir()):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(saved, target)
+
+    def _write_results(self) -> EvaluationSummary:
+        """Of all routes, those of other shards too."""
+        self._ledger.refresh()
+        records = [record for task in self._all if (record := self._ledger.get(task.route_id)) is not None]
+        summary = EvaluationSummary(tuple(records), len(self._all))
+        write_json(self._folder / "results.json", results_document(records, len(self._all), self._sensors))
+        settings = self._settings
+        driver = f"{settings.agent} ({settings.checkpoint})" if settings.agent == "linkvla" else settings.agent
+        notes = [
+            f"Driver: {driver}{', black camera frames' if settings.black_frames else ''}; simulator: "
+            f"{self._header['simulator']}; evaluator: {settings.evaluator}; seed {settings.seed}; rules: "
+            f"{self._header['rules']}."
+        ]
+        write_text(self._folder / "table.md", markdown_table(summary, settings.command_line(), notes))
+        return summary
+
+    def _write_live(self, state: str, at_once: bool) -> None:
+        now = time.monotonic()
+        if at_once or now - self._live_written >= _LIVE_INTERVAL:
+            self._live_written = now
+            shard = self._settings.shard
+            name = "live.json" if shard.count == 1 else f"live-{shard.name}.json"
+            write_json(self._folder / name, self._board.to_json(state))
+
+    def _say_results(self, summary: EvaluationSummary) -> None:
+        console, settings = self._console, self._settings
+        console.print(rich_table(summary, title=f"{settings.agent} on {settings.routes.name}"))
+        for line in summary.notes():
+            console.print(line, highlight=False, soft_wrap=True)
+        goes_on = summary.interrupted or summary.gave_up
+        more = "; the same command with this folder as --out goes on" if goes_on else ""
+        console.print(f"results in {self._folder}{more}", highlight=False, soft_wrap=True)
 
 
-def check_agent(settings: EvaluateSettings) -> list[str]:
-    """Load what the agent needs, before anything is started; returns the types of its sensors.
-
-    Raises:
-        CheckpointError, ConfigurationError: it cannot be set up.
-    """
-    if settings.agent == "expert":
-        return []
-    from linkvla.agent.policy_shelf import load_policy
-    from linkvla.agent.sensors import sensor_specs
-    from linkvla.agent.settings import AgentSettings
-
-    camera = load_policy(AgentSettings.parse(settings.agent_config)).camera
-    return [spec["type"] for spec in sensor_specs(camera)]
+def check_space(folder: Path) -> None:
+    """Raise ConfigurationError if the disk of the folder is as good as full: routes would fail for that alone."""
+    free = shutil.disk_usage(folder).free
+    if free < MIN_FREE_BYTES:
+        raise ConfigurationError(
+            f"the disk of {folder} has {free // 2**20} MiB left, at least {MIN_FREE_BYTES // 2**20} are needed; make "
+            "room and give the same command again: finished routes are kept"
+        )
 
 
-def _write(
-    folder: Path, jobs: list[Job], ledger: Ledger, sensors: list[str], settings: EvaluateSettings
-) -> EvaluationSummary:
-    records: list[RouteRecord] = [record for job in jobs if (record := ledger.get(job.route_id)) is not None]
-    summary = EvaluationSummary(tuple(records), len(jobs))
-    write_json(folder / "results.json", results_document(records, len(jobs), sensors))
-    notes = [
-        f"Driver: {settings.agent}{'' if settings.agent == 'expert' else ' (' + settings.checkpoint + ')'}"
-        f"{', black camera frames' if settings.black_frames else ''}; simulator: linkvla sim; seed {settings.seed}; "
-        "penalties and limits of Bench2Drive."
-    ]
-    table = folder / "table.md"
-    table.write_text(markdown_table(summary, settings.command_line(), notes), encoding="utf-8")
-    return summary
+@contextlib.contextmanager
+def _readable_disk_errors(folder: Path) -> Iterator[None]:
+    """A result that cannot be written ends the evaluation, but is no defect of the program."""
+    try:
+        yield
+    except OSError as error:
+        raise ConfigurationError(
+            f"results cannot be written to {folder}: {error.strerror or error}; put that right and give the same "
+            "command again: finished routes are kept"
+        ) from error
+
+
+def _crew(settings: EvaluateSettings, pair: Pair, jobs: int) -> Crew:
+    if settings.cluster:
+        from linkvla.launch.cluster import RayCrew
+
+        return RayCrew(pair, settings.slots, settings.cluster)
+    return LocalCrew(pair, settings.slots[: max(jobs, 1)])
+
+
+def _circumstances(settings: EvaluateSettings) -> dict:
+    """What results do not depend on, and people want to know."""
+    from importlib.metadata import version
+
+    packages = ("carla", "numpy", "torch", "transformers")
+    return {
+        "command": settings.command_line(),
+        "route_file": str(settings.routes.resolve()),
+        "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "host": socket.gethostname(),
+        "device": ", ".join(settings.devices),
+        "workers": settings.workers,
+        "repetitions": settings.repetitions,
+        "subset": settings.subset,
+        "packages": {name: version(name) for name in packages},
+    }

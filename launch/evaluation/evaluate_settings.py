@@ -4,57 +4,89 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shlex
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from linkvla.launch.carla_server.ports import FIRST_PORT
+from linkvla.launch.evaluation.evaluators.contract import RouteTask
 from linkvla.launch.evaluation.route_file import RouteSpec
-from linkvla.launch.evaluation.run_settings import RunSettings
+from linkvla.launch.evaluation.supervisor.attempt import Limits
+from linkvla.launch.evaluation.supervisor.crew import Slot
+from linkvla.launch.evaluation.supervisor.shard import Shard
+from linkvla.launch.evaluation.supervisor.work_queue import Retries
 from linkvla.model.interface.errors import ConfigurationError
+
+_DEVICE = re.compile(r"cpu|cuda(:(\d{1,3}))?")
 
 AGENTS = ("linkvla", "expert")
 
 
 @dataclass(frozen=True)
 class EvaluateSettings:
-    """An evaluation: which routes, who drives, where the results go."""
+    """An evaluation: which routes, who drives, who judges, where the results go."""
 
     routes: Path
-    checkpoint: str = "linkvla-nano"  # name or folder; not used by the expert
-    agent: str = "linkvla"
+    checkpoint: str = "linkvla-nano"  # name or folder; of our network only
+    agent: str = "linkvla"  # one of AGENTS, or an agent's file
+    agent_options: str = ""  # what follows in the string for the agent's setup(); for an agent's file, the whole of it
+    evaluator: str = "builtin"  # builtin, leaderboard, bench2drive
+    server: str = "sim"  # sim, carla, HOST:PORT
     subset: str = ""  # route ids, as in read_routes
+    shard: Shard = field(default_factory=Shard)  # which part of them
     towns: tuple[Path, ...] = ()  # folders with further towns
     out: Path | None = None  # None = output/evaluate-DATE-TIME
     seed: int = 0
     traffic: int | None = None  # background cars; None = by the size of the town
     black_frames: bool = False  # blind the agent: how much of the score needs the camera?
     repetitions: int = 1
-    workers: int = 1  # simulators that run side by side
+    workers: int = 1  # routes that are driven side by side
     threads: int | None = None  # of the network, per worker; None = what the simulators leave free
-    device: str = "cpu"
-    retries: int = 1  # how often a route is driven again after the simulator died
+    devices: tuple[str, ...] = ("cpu",)  # where the networks run: worker i on the i-th, over and over
+    adapters: tuple[int, ...] = ()  # CARLA's graphics adapters, likewise; () = CARLA's choice
+    cluster: str = ""  # address of a Ray cluster, or "local"; "" = this machine, without Ray
+    first_port: int = FIRST_PORT  # where the search for free blocks of ports begins
+    limits: Limits = field(default_factory=Limits)
+    retries: Retries = field(default_factory=Retries)
     command: str = ""  # what to write into the table; "" = the command line of this process
 
     def __post_init__(self) -> None:
-        if self.agent not in AGENTS:
-            raise ConfigurationError(f"agent must be one of {', '.join(AGENTS)}, got {self.agent!r}")
+        if self.agent not in AGENTS and not self.agent.endswith(".py"):
+            raise ConfigurationError(
+                f"agent must be one of {', '.join(AGENTS)} or an agent's file (.py), got {self.agent!r}"
+            )
         for name in ("repetitions", "workers"):
             if getattr(self, name) < 1:
                 raise ConfigurationError(f"{name} must be at least 1, got {getattr(self, name)}")
         if self.threads is not None and self.threads < 1:
             raise ConfigurationError(f"threads must be at least 1, got {self.threads}")
-        if self.retries < 0:
-            raise ConfigurationError(f"retries must not be negative, got {self.retries}")
         if set(";+") & set(self.checkpoint):
             raise ConfigurationError(f"a checkpoint's path must not contain ';' or '+', got {self.checkpoint!r}")
+        if not self.devices or not all(_DEVICE.fullmatch(device) for device in self.devices):
+            raise ConfigurationError(f"devices are cpu, cuda or cuda:N, got {', '.join(self.devices) or 'none'}")
+        if len({device.partition(":")[0] for device in self.devices}) > 1:
+            raise ConfigurationError(f"devices must be of one kind, got {', '.join(self.devices)}")
+
+    @property
+    def slots(self) -> list[Slot]:
+        """What each worker has for itself. A process sees its graphics card as number 0."""
+        numbers = [_DEVICE.fullmatch(device)[2] for device in self.devices]
+        gpus = [None if number is None else int(number) for number in numbers]
+        adapters = self.adapters or (None,)
+        return [Slot(gpus[i % len(gpus)], adapters[i % len(adapters)]) for i in range(self.workers)]
 
     @property
     def agent_config(self) -> str:
         """The string for the agent's ``setup``."""
+        if self.agent != "linkvla":
+            return self.agent_options
         threads = self.threads or free_threads(self.workers)
-        return "" if self.agent == "expert" else f"{self.checkpoint};device={self.device};threads={threads}"
+        device = self.devices[0].partition(":")[0]
+        options = [self.checkpoint, f"device={device}", f"threads={threads}", self.agent_options]
+        return ";".join(option for option in options if option)
 
     def command_line(self) -> str:
         """How to get the same table again."""
@@ -67,54 +99,39 @@ class EvaluateSettings:
         return self.out or Path("output") / datetime.now().strftime("evaluate-%Y%m%d-%H%M%S")
 
     def header(self) -> dict:
-        """What a result depends on. Results with different headers are not comparable."""
+        """What a result depends on, evaluator and server apart, which know that themselves."""
         from importlib.metadata import version
 
         return {
             "linkvla": version("linkvla"),
-            "simulator": "linkvla sim",
-            "agent": self.agent,
+            "agent": self.agent if self.agent in AGENTS else hashlib.sha256(Path(self.agent).read_bytes()).hexdigest(),
+            "agent_options": self.agent_options,
             "checkpoint": self.checkpoint if self.agent == "linkvla" else "",
             "weights": _weights_digest(self.checkpoint) if self.agent == "linkvla" else "",
             "routes": hashlib.sha256(self.routes.read_bytes()).hexdigest(),
             "seed": self.seed,
-            "traffic": self.traffic,
-            "black_frames": self.black_frames,
         }
 
+    def tasks(self, routes: list[RouteSpec], folder: Path) -> list[RouteTask]:
+        """All that is to be driven, in the order of the results: route by route, as the leaderboard does.
 
-@dataclass(frozen=True)
-class Job:
-    """One route to be driven once."""
-
-    route: RouteSpec
-    repetition: int
-
-    @property
-    def route_id(self) -> str:
-        """The leaderboard's id of the run."""
-        return f"RouteScenario_{self.route.id}_rep{self.repetition}"
-
-    def run_settings(self, settings: EvaluateSettings) -> RunSettings:
-        """How this job is run; every repetition has traffic of its own."""
-        return RunSettings(
-            seed=settings.seed + self.repetition,
-            traffic=settings.traffic,
-            black_frames=settings.black_frames,
-            agent_config=settings.agent_config,
-            repetition=self.repetition,
-        )
-
-
-def jobs_of(routes: list[RouteSpec], repetitions: int) -> list[Job]:
-    """All jobs in the order of the results: route by route, as the leaderboard does."""
-    return [Job(route, repetition) for route in routes for repetition in range(repetitions)]
-
-
-def by_town(jobs: list[Job]) -> list[Job]:
-    """The order of driving: towns together, because loading one takes time."""
-    order = {town: index for index, town in enumerate(dict.fromkeys(job.route.town for job in jobs))}
-    return sorted(jobs, key=lambda job: order[job.route.town])
+        Args:
+            routes: all of them; the shard is not heeded here.
+            folder: below which each has a folder for its attempts.
+        """
+        return [
+            RouteTask(
+                route=route,
+                repetition=repetition,
+                folder=folder / f"RouteScenario_{route.id}_rep{repetition}",
+                agent=self.agent,
+                agent_config=self.agent_config,
+                seed=self.seed + repetition,  # every repetition has traffic of its own
+                towns=self.towns,
+            )
+            for route in routes
+            for repetition in range(self.repetitions)
+        ]
 
 
 def free_threads(workers: int = 1) -> int:

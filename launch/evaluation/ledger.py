@@ -1,16 +1,22 @@
-"""Finished routes on disk, one file each, so that an interrupted evaluation goes on where it stopped."""
+"""Finished routes on disk, one file each: the only thing that an interrupted evaluation needs to go on.
+
+A file says all there is to know of a route: what its result depends on, the record, how its time was spent, and the
+attempts that were made. It appears whole or not at all, and a route has one file however often it is driven.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from linkvla.launch.evaluation.records import SIMULATION_CRASHED, RouteRecord, Timing
+from linkvla.launch.evaluation.records import RouteRecord, Timing
+from linkvla.launch.evaluation.supervisor.attempt import AttemptReport
 from linkvla.launch.json_file import write_json
 from linkvla.model.interface.errors import ConfigurationError
 
-FORMAT = 1
+FORMAT = 2
 
 
 class Ledger:
@@ -28,22 +34,35 @@ class Ledger:
         self._folder = folder
         self._header = {"format": FORMAT, **header}
         self._records: dict[str, RouteRecord] = {}
-        for path in sorted(folder.glob("*.json")) if folder.is_dir() else []:
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Read what other shards have finished meanwhile.
+
+        Raises:
+            ConfigurationError: as the constructor.
+        """
+        for path in sorted(self._folder.glob("*.json")) if self._folder.is_dir() else []:
             record = self._read(path)
-            if SIMULATION_CRASHED not in record.status:  # a dead simulator says nothing about the agent: drive again
-                self._records[record.route_id] = record
+            self._records[record.route_id] = record
 
     def get(self, route_id: str) -> RouteRecord | None:
-        """The record of a finished route, ``RouteScenario_<id>_rep<n>``."""
+        """The record of a route, ``RouteScenario_<id>_rep<n>``, also of one that was given up."""
         return self._records.get(route_id)
 
-    def put(self, record: RouteRecord) -> None:
-        """Keep a record, on disk too."""
+    def finished(self, route_id: str) -> bool:
+        """Whether a route needs no more driving. One that was given up says nothing about the agent: it does."""
+        record = self.get(route_id)
+        return record is not None and not record.gave_up
+
+    def put(self, record: RouteRecord, reports: Sequence[AttemptReport] = ()) -> None:
+        """Keep a record, on disk too, with what is known of its attempts."""
         document = {
             "header": self._header,
             "record": record.to_leaderboard(),
             "timing": asdict(record.timing),
             "error": record.error,
+            "attempts": [report.to_json() for report in reports],
         }
         write_json(self._folder / f"{record.route_id}.json", document)
         self._records[record.route_id] = record

@@ -60,6 +60,11 @@ class RouteRecord:
         return scores.succeeded(self.status, self.infractions)
 
     @property
+    def gave_up(self) -> bool:
+        """Whether nobody could judge the route: the simulator failed, as often as it was tried."""
+        return SIMULATION_CRASHED in self.status
+
+    @property
     def num_infractions(self) -> int:
         """Number of recorded events of all kinds."""
         return sum(len(messages) for messages in self.infractions.values())

@@ -61,6 +61,42 @@ class EvaluationSummary:
         return 100.0 * scores.mean([float(record.success) for record in self.records], self.total)
 
     @property
+    def gave_up(self) -> tuple[RouteRecord, ...]:
+        """Routes that nobody could judge. They count as 0."""
+        return tuple(record for record in self.records if record.gave_up)
+
+    @property
+    def judged_driving_score(self) -> float | None:
+        """Mean driving score of the routes that were judged; None if there are none."""
+        judged = [record.score_composed for record in self.records if not record.gave_up]
+        return scores.mean(judged, len(judged)) if judged else None
+
+    @property
+    def milliseconds(self) -> dict[str, float]:
+        """Mean wall time per tick of each phase, over all ticks, the longest first."""
+        ticks = sum(record.timing.ticks for record in self.records if record.timing.phases)
+        sums: dict[str, float] = {}
+        for record in self.records:
+            for phase, mean in record.timing.phases.items():
+                sums[phase] = sums.get(phase, 0.0) + mean * record.timing.ticks
+        return dict(sorted(((phase, total / ticks) for phase, total in sums.items()), key=lambda part: -part[1]))
+
+    def notes(self) -> list[str]:
+        """What the table does not say: the time of a tick, and the routes that were given up."""
+        lines = []
+        if self.milliseconds:
+            parts = ", ".join(f"{phase} {time:.1f}" for phase, time in self.milliseconds.items())
+            lines.append(f"Milliseconds per tick: {parts}.")
+        if self.gave_up:
+            score = self.judged_driving_score
+            without = "none was judged" if score is None else f"without them {score:.2f}"
+            lines.append(
+                f"Given up and counted as 0: {len(self.gave_up)}; driving score {self.driving_score:.2f}, {without}."
+            )
+            lines += [f"  {record.route_id} {record.town}: {record.error}" for record in self.gave_up]
+        return lines
+
+    @property
     def real_time_ratio(self) -> float:
         """Simulated over wall seconds of all closed loops."""
         wall = sum(record.timing.wall_seconds for record in self.records)

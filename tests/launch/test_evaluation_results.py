@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from linkvla.launch.evaluation import records, scores
-from linkvla.launch.evaluation.evaluate_settings import EvaluateSettings, Job, by_town, free_threads, jobs_of
+from linkvla.launch.evaluation.evaluate_settings import EvaluateSettings, free_threads
 from linkvla.launch.evaluation.facts import Infraction
 from linkvla.launch.evaluation.ledger import Ledger
 from linkvla.launch.evaluation.records import RouteRecord, Timing, route_status, sort_events
@@ -171,10 +171,20 @@ class TestLedger:
         assert again.get("RouteScenario_1_rep0") == kept
         assert again.get("RouteScenario_2_rep0") is None
 
-    def test_crashed_simulations_are_driven_again(self, tmp_path):
+    def test_crashed_simulations_are_driven_again_and_known_until_then(self, tmp_path):
         crashed = record("1", 3.0, failure=records.SIMULATION_CRASHED)
         Ledger(tmp_path, {}).put(crashed)
-        assert Ledger(tmp_path, {}).get(crashed.route_id) is None
+        again = Ledger(tmp_path, {})
+        assert again.get(crashed.route_id).gave_up
+        assert not again.finished(crashed.route_id)
+        again.put(record("1"))
+        assert Ledger(tmp_path, {}).finished(crashed.route_id)
+
+    def test_sees_what_another_shard_has_finished(self, tmp_path):
+        mine, theirs = Ledger(tmp_path, {}), Ledger(tmp_path, {})
+        theirs.put(record("1"))
+        mine.refresh()
+        assert mine.finished("RouteScenario_1_rep0")
 
     def test_refuses_another_evaluation(self, tmp_path):
         Ledger(tmp_path, {"seed": 1, "agent": "expert"}).put(record())
@@ -221,22 +231,31 @@ class TestTables:
         assert rich_table(self.summary(), "title").row_count == 3
 
 
-class TestJobs:
+class TestSettings:
     def routes(self):
-        return [RouteSpec(str(i), town, ((0.0, 0.0, 0.0),) * 2) for i, town in enumerate(["Maple", "Nutmeg", "Maple"])]
+        return [RouteSpec(str(i), "Maple", ((0.0, 0.0, 0.0),) * 2) for i in range(2)]
 
-    def test_order(self):
-        jobs = jobs_of(self.routes(), 2)
-        assert [job.route_id for job in jobs][:3] == [
+    def test_tasks(self, tmp_path):
+        settings = EvaluateSettings(tmp_path / "r.xml", seed=10, agent="expert", repetitions=2)
+        tasks = settings.tasks(self.routes(), tmp_path)
+        assert [task.route_id for task in tasks][:3] == [
             "RouteScenario_0_rep0",
             "RouteScenario_0_rep1",
             "RouteScenario_1_rep0",
         ]
-        assert [job.route.town for job in by_town(jobs)] == ["Maple"] * 4 + ["Nutmeg"] * 2
+        assert [task.seed for task in tasks] == [10, 11, 10, 11]
+        assert len({task.folder for task in tasks}) == 4
 
-    def test_repetitions_have_their_own_traffic(self, tmp_path):
-        settings = EvaluateSettings(tmp_path / "r.xml", seed=10, agent="expert")
-        assert Job(self.routes()[0], 3).run_settings(settings).seed == 13
+    def test_devices_and_adapters_go_round(self, tmp_path):
+        settings = EvaluateSettings(tmp_path / "r.xml", workers=3, devices=("cuda:1", "cuda:0"), adapters=(0, 2))
+        assert [(slot.gpu, slot.adapter) for slot in settings.slots] == [(1, 0), (0, 2), (1, 0)]
+        assert "device=cuda;" in settings.agent_config
+        plain = EvaluateSettings(tmp_path / "r.xml", workers=2)
+        assert [(slot.gpu, slot.adapter) for slot in plain.slots] == [(None, None)] * 2
+
+    def test_options_for_an_agents_file_are_its_own(self, tmp_path):
+        settings = EvaluateSettings(tmp_path / "r.xml", agent="mine.py", agent_options="weights.pt")
+        assert settings.agent_config == "weights.pt"
 
     @pytest.mark.parametrize(
         "bad",
@@ -246,7 +265,8 @@ class TestJobs:
             {"workers": 0},
             {"threads": 0},
             {"checkpoint": "a;b"},
-            {"retries": -1},
+            {"devices": ("tpu",)},
+            {"devices": ("cpu", "cuda:0")},
         ],
     )
     def test_bad_settings(self, tmp_path, bad):

@@ -1,0 +1,55 @@
+"""A program of an attempt, as its supervisor holds it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from linkvla.launch.evaluation.evaluators.contract import ProcessSpec
+
+
+class Program:
+    """Starts a program under a keeper, which ends the attempt if this process dies.
+
+    Args:
+        spec: what to run.
+        folder: of the attempt, resolved.
+        log: gets the program's output; what is there is kept.
+
+    Raises:
+        OSError: the log cannot be written, or no process be made.
+    """
+
+    def __init__(self, spec: ProcessSpec, folder: Path, log: Path) -> None:
+        with log.open("ab") as output:
+            self._keeper = subprocess.Popen(
+                [sys.executable, "-m", "linkvla.launch.evaluation.supervisor.keeper"],
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # a Ctrl-C in the terminal is for us alone
+            )
+        order = {"folder": str(folder), "argv": list(spec.argv), "env": dict(spec.env), "cwd": str(spec.cwd)}
+        with contextlib.suppress(BrokenPipeError):  # poll() tells
+            self._keeper.stdin.write(json.dumps(order).encode() + b"\n")
+            self._keeper.stdin.flush()
+
+    def poll(self) -> int | None:
+        """The exit code, negative for the signal that ended it; None while it runs."""
+        return self._keeper.poll()
+
+    def wait(self, seconds: float) -> int | None:
+        """As ``poll``, after the program has ended or the time is over."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._keeper.wait(seconds)
+        return self._keeper.poll()
+
+    def close(self) -> None:
+        """Let go of it; the attempt's processes must have been ended before."""
+        self._keeper.kill()
+        self._keeper.wait()
+        with contextlib.suppress(OSError):
+            self._keeper.stdin.close()
