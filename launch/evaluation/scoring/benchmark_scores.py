@@ -12,7 +12,8 @@ from linkvla.launch.evaluation import scores
 from linkvla.launch.evaluation.route_file import RouteSpec
 from linkvla.launch.evaluation.scores import Rules
 from linkvla.launch.evaluation.scoring.abilities import ability_scores
-from linkvla.launch.evaluation.scoring.passes import Pass, gather, routes_of_records
+from linkvla.launch.evaluation.scoring.expected import expected_routes
+from linkvla.launch.evaluation.scoring.passes import Pass, gather
 from linkvla.launch.evaluation.scoring.result_reader import read_results
 from linkvla.launch.evaluation.scoring.route_scores import RouteScore, score_routes
 
@@ -147,7 +148,8 @@ def score_runs(
 
     Args:
         sources: run folders, folders of checkpoint files, or files (``result_reader``).
-        expected: every route that should have been driven; None takes those that occur, and says so.
+        expected: every route that should have been driven; None takes what the runs say, else those that
+            occur, with a note.
         rules: by which to score; None keeps the scores of the records.
         metric_folders: further folders with ``<save name>/metric_info.json``.
         towns: folders with ``.xodr`` files, for the ability Traffic_Signs.
@@ -160,8 +162,8 @@ def score_runs(
     runs = [read_results(Path(source)) for source in sources]
     notes = [note for run in runs for note in run.notes]
     if expected is None:
-        expected = routes_of_records(runs)
-        notes.append("the route file is not known: routes that were never driven cannot be named and do not count")
+        expected, unsure = expected_routes(runs)
+        notes += unsure
     passes, problems = gather(runs, expected, each_a_seed)
     notes += problems
     results = [_score_pass(drive, expected, rules, metric_folders, towns, notes) for drive in passes]
@@ -184,6 +186,9 @@ def _score_pass(
 ) -> PassScores:
     routes, found = score_routes(drive, expected, rules, metric_folders, towns)
     of = "" if drive.label == "all" else f"{drive.label}: "
+    given_up = [route.route_id for route in routes if route.record is not None and route.record.gave_up]
+    if given_up:
+        found.append(f"in {len(given_up)} routes the simulation crashed; they count as recorded: {_ids(given_up)}")
     if drive.missing:
         found.append(
             f"{len(drive.missing)} of {len(expected)} routes are missing and count as 0: {_ids(drive.missing)}"

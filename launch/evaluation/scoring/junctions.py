@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from linkvla.launch.environment import program_environment
+from linkvla.launch.environment import carla_agents_folder, child_environment, named_folder
 from linkvla.launch.evaluation.route_file import RouteSpec
 
 PAST = 8
@@ -23,7 +23,7 @@ def shares_needed(routes: Sequence[RouteSpec], towns: Sequence[Path] = ()) -> tu
 
     Args:
         routes: what to look at.
-        towns: folders with ``<Name>.xodr`` files; those that ship are known.
+        towns: folders with ``<Name>.xodr`` files; CARLA's own and those that ship are known.
 
     Returns:
         The shares by route id, without routes that have no junction or whose map is not at hand; and notes on those.
@@ -34,7 +34,10 @@ def shares_needed(routes: Sequence[RouteSpec], towns: Sequence[Path] = ()) -> tu
     shares: dict[str, float] = {}
     notes: list[str] = []
     for town, members in sorted(by_town.items()):
-        answer, problem = _ask(town, members, towns)
+        if not all(route.keypoints for route in members):
+            answer, problem = {}, "the route file is not known"
+        else:
+            answer, problem = _ask(town, members, towns)
         if problem:
             ids = ", ".join(route.id for route in members)
             notes.append(f"Traffic_Signs: {problem}; the failed routes {ids} count as not heeding their signs")
@@ -54,9 +57,9 @@ def _ask(town: str, routes: Sequence[RouteSpec], towns: Sequence[Path]) -> tuple
     from linkvla.launch.sim.world.town_loader import town_file
 
     try:
-        xodr = town_file(town, towns)
+        xodr = town_file(town, [*towns, *_carla_maps(town)])
     except TownError:
-        return {}, f"the map of {town} is not at hand (name a folder with {town}.xodr with --towns)"
+        return {}, f"the map of {town} is not at hand (name a folder with {town}.xodr with --towns, or set CARLA_ROOT)"
     question = {
         "town": town,
         "xodr": str(xodr.resolve()),
@@ -69,7 +72,7 @@ def _ask(town: str, routes: Sequence[RouteSpec], towns: Sequence[Path]) -> tuple
             capture_output=True,
             text=True,
             timeout=TIME_LIMIT,
-            env=program_environment(),
+            env=child_environment([carla_agents_folder()]),
         )
         return json.loads(done.stdout.strip().rpartition("\n")[2]), ""
     except subprocess.TimeoutExpired:
@@ -77,3 +80,10 @@ def _ask(town: str, routes: Sequence[RouteSpec], towns: Sequence[Path]) -> tuple
     except ValueError:
         last = done.stderr.strip().rpartition("\n")[2]
         return {}, f"the map {xodr} cannot be used ({last or f'exit code {done.returncode}'})"
+
+
+def _carla_maps(town: str) -> list[Path]:
+    """Where CARLA keeps the road file of a town; the large ones have a folder of their own."""
+    root = named_folder("CARLA_ROOT")
+    maps = None if root is None else root / "CarlaUE4" / "Content" / "Carla" / "Maps"
+    return [] if maps is None else [maps / "OpenDrive", maps / town / "OpenDrive"]

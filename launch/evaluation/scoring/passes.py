@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from linkvla.launch.evaluation.records import RouteRecord
-from linkvla.launch.evaluation.route_file import RouteSpec, ScenarioSpec
+from linkvla.launch.evaluation.route_file import RouteSpec
 from linkvla.launch.evaluation.scoring.headers import check_alike, seed_of
 from linkvla.launch.evaluation.scoring.result_reader import ResultSet
 from linkvla.model.interface.errors import ConfigurationError
@@ -97,21 +97,6 @@ def _passes(label: str, runs: Sequence[ResultSet], expected: Sequence[RouteSpec]
             )
         )
     return passes
-
-
-def routes_of_records(runs: Sequence[ResultSet]) -> list[RouteSpec]:
-    """The routes that occur in the results, for want of a route file; they have no keypoints.
-
-    Bench2Drive's records name their scenario ``<type>_<number>``.
-    """
-    routes: dict[str, RouteSpec] = {}
-    for run in runs:
-        for record in run.records:
-            route, _ = split_id(record.route_id)
-            kind = re.sub(r"_\d+$", "", record.scenario_name)
-            scenarios = (ScenarioSpec(record.scenario_name, kind, ""),) if kind else ()
-            routes.setdefault(route, RouteSpec(route, record.town, (), scenarios=scenarios))
-    return [routes[route] for route in sorted(routes)]
 
 
 def in_town_of(route: RouteSpec, record: RouteRecord) -> RouteRecord:

@@ -34,12 +34,14 @@ class ResultSet:
     """The records of one run, each from a file of its own or a list.
 
     ``origins`` names the file of each record. A header says what the results depend on; the official tools write none.
+    ``about`` is what our runs say of themselves beyond that, such as the path of the route file.
     """
 
     source: Path
     records: tuple[RouteRecord, ...]
     origins: tuple[Path, ...]
     header: Mapping[str, object] | None = None
+    about: Mapping[str, object] = field(default_factory=dict)
     metric_folders: tuple[Path, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -57,6 +59,7 @@ class _Parts:
     records: list[RouteRecord] = field(default_factory=list)
     origins: list[Path] = field(default_factory=list)
     headers: dict[Path, Mapping[str, object]] = field(default_factory=dict)
+    about: Mapping[str, object] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
 
@@ -96,6 +99,7 @@ def _result_set(source: Path, parts: _Parts, metric_folders: tuple[Path, ...]) -
         records=tuple(parts.records),
         origins=tuple(parts.origins),
         header=next(iter(parts.headers.values()), None),
+        about=parts.about,
         metric_folders=metric_folders,
         notes=tuple(parts.notes),
     )
@@ -120,8 +124,11 @@ def _take_run(folder: Path, parts: _Parts) -> None:
             spent = Timing()  # of another version; nothing here depends on it
         parts.records.append(read_record(document["record"], str(file), spent, str(document.get("error") or "")))
         parts.origins.append(file)
-    if not parts.headers and (folder / HEADER).is_file():
-        parts.headers[folder / HEADER] = _mapping(_load(folder / HEADER), folder / HEADER)
+    about = folder / HEADER
+    if about.is_file():
+        parts.about = _mapping(_load(about), about)
+        if not parts.headers:
+            parts.headers[about] = parts.about
 
 
 def _take_folder(folder: Path, parts: _Parts) -> None:

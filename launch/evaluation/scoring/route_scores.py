@@ -102,16 +102,24 @@ def _may_have_heeded(route: RouteSpec, drive: Pass) -> bool:
 
 
 def _comfort(record: RouteRecord, folders: Sequence[Path]) -> float | None:
+    file = _metrics_of(record, folders)
+    if file is None:
+        return None
+    try:
+        return route_comfort(read_metric_info(file))
+    except DataError:
+        return None
+
+
+def _metrics_of(record: RouteRecord, folders: Sequence[Path]) -> Path | None:
+    """``<save name>/metric_info.json``, as evaluators leave it, also in a folder of the route as our runs keep it."""
+    names = [name for name in (record.save_name, record.route_id) if name and Path(name).name == name]  # no ways out
     for folder in folders:
-        for name in (record.save_name, record.route_id):
-            if not name or Path(name).name != name:  # a name from a file must not lead elsewhere
-                continue
-            file = folder / name / METRICS
-            if file.is_file():
-                try:
-                    return route_comfort(read_metric_info(file))
-                except DataError:
-                    return None
+        for name in names:
+            found = [folder / name / METRICS, *sorted((folder / name).glob(f"*/{METRICS}"))]
+            there = [file for file in found if file.is_file()]
+            if there:
+                return there[0]
     return None
 
 
