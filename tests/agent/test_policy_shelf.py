@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 import pytest
+import torch
 
 from linkvla.agent import policy_shelf
 from linkvla.agent.policy_shelf import borrow_policy, give_back_policy, load_policy
@@ -64,3 +65,15 @@ def test_other_settings_replace_the_weights():
     assert load_policy(AgentSettings(checkpoint="mine")).checkpoint == "mine"
     assert load_policy(AgentSettings(checkpoint="mine", camera="black")) is Weights.made[-1]
     assert len(Weights.made) == 2
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_the_memory_of_the_gpu_is_free_between_the_routes(monkeypatch):
+    monkeypatch.undo()
+    monkeypatch.setattr(policy_shelf, "_shelf", policy_shelf._Shelf())
+    before, driver = torch.cuda.memory_reserved(), Borrower()
+    borrow_policy(AgentSettings(device="cuda"), driver)
+    assert torch.cuda.memory_allocated() > 0
+    give_back_policy(driver)
+    assert torch.cuda.memory_reserved() <= before

@@ -8,7 +8,7 @@ import torch
 
 from linkvla.model import prompts
 from linkvla.model.interface.errors import ConfigurationError
-from linkvla.model.interface.types import Observation, Plan
+from linkvla.model.interface.types import Command, Observation, Plan
 from linkvla.model.language.agreement import Agreement
 from linkvla.model.policy import LinkVLAPolicy
 
@@ -166,3 +166,20 @@ def test_hypotheses_report_which_was_taken(make):
 def test_numbers_that_make_no_sense_are_refused(make, options):
     with pytest.raises(ConfigurationError, match=next(iter(options))):
         make(**options)
+
+
+@pytest.mark.parametrize(
+    "style, by_points, by_command",
+    [("target_point", True, False), ("command", False, True), ("both", True, True), ("none", False, False)],
+)
+def test_the_way_is_told_as_asked(make, style, by_points, by_command):
+    policy = make(navigation=style)
+    plan, turning = points(policy.predict(observation())), observation(command=Command.LEFT, distance_to_command=12.0)
+    elsewhere = dataclasses.replace(observation(), target_points_in_ego=TARGETS + [[3.0, -9.0]])
+    assert np.array_equal(points(policy.predict(elsewhere)), plan) is not by_points
+    assert np.array_equal(points(policy.predict(turning)), plan) is not by_command
+
+
+def test_an_unknown_way_to_tell_the_way_is_refused(make):
+    with pytest.raises(ConfigurationError, match="target_point"):
+        make(navigation="map")
