@@ -16,6 +16,7 @@ from linkvla.launch.evaluation.evaluators.bench2drive_server import write_launch
 from linkvla.launch.evaluation.evaluators.checkouts import Checkout, checkout
 from linkvla.launch.evaluation.evaluators.contract import SERVER_LOG, ProcessSpec, RouteTask, Server
 from linkvla.launch.evaluation.evaluators.official import OfficialEvaluator
+from linkvla.launch.evaluation.provenance import package_versions
 from linkvla.launch.evaluation.route_file import RouteSpec
 from linkvla.model.interface.errors import ConfigurationError, RouteError
 
@@ -61,7 +62,12 @@ class Bench2DriveEvaluator(OfficialEvaluator):
 
     def header(self) -> dict[str, object]:
         """See ``Evaluator.header``."""
-        return {"evaluator": self.name, "rules": "bench2drive", "bench2drive": self._checkout.version()}
+        return {
+            "evaluator": self.name,
+            "rules": "bench2drive",
+            "bench2drive": self._checkout.version(),
+            "packages": package_versions(self.python),
+        }
 
     def command(self, task: RouteTask) -> ProcessSpec:
         """See ``Evaluator.command``."""

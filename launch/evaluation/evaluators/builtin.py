@@ -22,6 +22,7 @@ from linkvla.launch.evaluation.evaluators.contract import (
     Standing,
 )
 from linkvla.launch.evaluation.evaluators.log_signs import last_lines, modified_at, server_crashed
+from linkvla.launch.evaluation.provenance import package_versions
 from linkvla.launch.evaluation.records import RouteRecord, Timing
 from linkvla.launch.evaluation.route_file import RouteSpec
 from linkvla.launch.evaluation.run_settings import RunSettings
@@ -58,6 +59,7 @@ class BuiltinEvaluator:
             "rules": "bench2drive",
             "traffic": self._traffic,
             "black_frames": self._black_frames,
+            "packages": package_versions(),
         }
 
     def command(self, task: RouteTask) -> ProcessSpec:

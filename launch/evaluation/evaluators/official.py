@@ -30,6 +30,7 @@ from linkvla.launch.evaluation.evaluators.log_signs import (
     latest_tick,
     modified_at,
     server_crashed,
+    tail,
 )
 from linkvla.launch.evaluation.records import RouteRecord
 from linkvla.launch.evaluation.route_file import RouteSpec, write_route_file
@@ -110,13 +111,10 @@ class OfficialEvaluator:
     def read(self, task: RouteTask, exit_code: int | None) -> Outcome:
         """See ``Evaluator.read``."""
         log = task.folder / EVALUATOR_LOG
-        started = beginning(log)
-        failed_import = _IMPORT_FAILS.search(started)
-        if failed_import and _ROUTE_STARTS not in started:
-            raise ConfigurationError(f"the evaluator or the agent cannot be loaded: {failed_import[0]}; log: {log}")
         crash = server_crashed(task.folder / SERVER_LOG)
         record = _record(task)
         if record is None:
+            _check_loaded(log)
             return Outcome(None, crash or f"no result ({_ending(exit_code)}); last output: {last_lines(log)}")
         if records.SIMULATION_CRASHED in record.status:
             return Outcome(record, crash or f"simulation crashed; last output: {last_lines(log)}")
@@ -176,6 +174,13 @@ def _record(task: RouteTask) -> RouteRecord | None:
         scenario_name=record.scenario_name or scenario,
         save_name=record.save_name or task.route_id,
     )
+
+
+def _check_loaded(log: Path) -> None:
+    """Raise ConfigurationError if the evaluator or the agent could not even be imported."""
+    failed = _IMPORT_FAILS.search(tail(log))
+    if failed and _ROUTE_STARTS not in beginning(log) + tail(log):
+        raise ConfigurationError(f"the evaluator or the agent cannot be loaded: {failed[0]}; log: {log}")
 
 
 def _ending(exit_code: int | None) -> str:
