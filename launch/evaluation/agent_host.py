@@ -10,6 +10,8 @@ from typing import Any
 import carla
 
 from linkvla.agent.autonomous_agent import AutonomousAgent
+from linkvla.agent.environment import save_folder
+from linkvla.agent.metric_info import FILE_NAME, MetricInfoFile
 from linkvla.agent.navigation.road_graph import to_global_plans
 from linkvla.agent.sensor_rig import SensorRig
 from linkvla.launch.evaluation import records
@@ -46,6 +48,8 @@ class AgentHost:
         self._stage = stage
         self._settings = settings
         self._rig: SensorRig | None = None
+        folder = save_folder()
+        self._metrics = None if folder is None else MetricInfoFile(folder / FILE_NAME)
         self.agent: Any = None
         self.specs: list[dict] = []
 
@@ -93,16 +97,43 @@ class AgentHost:
                 control = self.agent()
             if not isinstance(control, carla.VehicleControl):
                 raise TypeError(f"the agent returned {type(control).__name__}, expected carla.VehicleControl")
-            return control
+        self._measure()
+        return control
+
+    def _measure(self) -> None:
+        """Note how the ego moves, for Bench2Drive's comfortness, whoever drives. A full disk must not cost the route:
+        the scores say which routes have no metrics.
+        """
+        if self._metrics is not None:
+            with contextlib.suppress(OSError):
+                self._metrics.add(motion(self._stage.ego))
 
     def close(self) -> None:
         """Remove the sensors, then destroy the agent; what the agent raises then is of no consequence any more."""
+        if self._metrics is not None:
+            with contextlib.suppress(OSError):
+                self._metrics.write()
         if self._rig is not None:
             self._rig.close()
         if self.agent is not None:
             with contextlib.suppress(Exception):
                 self.agent.destroy()
         self._rig = self.agent = None
+
+
+def motion(ego: carla.Actor) -> dict[str, list[float]]:
+    """An entry of ``metric_info.json``, as Bench2Drive's base class measures it: world frame, m/s^2, deg/s, m, deg."""
+    transform, acceleration, turning = ego.get_transform(), ego.get_acceleration(), ego.get_angular_velocity()
+    place, rotation = transform.location, transform.rotation
+    ahead, right = transform.get_forward_vector(), transform.get_right_vector()
+    return {
+        "acceleration": [acceleration.x, acceleration.y, acceleration.z],
+        "angular_velocity": [turning.x, turning.y, turning.z],
+        "forward_vector": [ahead.x, ahead.y, ahead.z],
+        "right_vector": [right.x, right.y, right.z],
+        "location": [place.x, place.y, place.z],
+        "rotation": [rotation.roll, rotation.pitch, rotation.yaw],
+    }
 
 
 @contextlib.contextmanager

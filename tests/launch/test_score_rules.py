@@ -7,19 +7,23 @@ import json
 import math
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
+import carla
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from linkvla.agent.metric_info import FILE_NAME, MetricInfoFile
 from linkvla.launch.evaluation import scores
+from linkvla.launch.evaluation.agent_host import motion
 from linkvla.launch.evaluation.facts import Infraction
 from linkvla.launch.evaluation.records import RouteRecord
 from linkvla.launch.evaluation.route_file import RouteSpec, ScenarioSpec
 from linkvla.launch.evaluation.scores import COSTS, FACTORS, INFRACTION_KINDS, Rules
 from linkvla.launch.evaluation.scoring.benchmark_scores import MEASURES, measure, score_runs
-from linkvla.launch.evaluation.scoring.comfort import route_comfort
+from linkvla.launch.evaluation.scoring.comfort import read_metric_info, route_comfort
 from linkvla.launch.evaluation.scoring.merged import write_merged
 from linkvla.launch.evaluation.scoring.rescore import rescored
 from linkvla.launch.evaluation.scoring.route_scores import RouteScore
@@ -101,6 +105,20 @@ def test_a_penalty_that_fits_its_messages_is_kept_to_the_digit():
     assert rescored(fitting, Rules.BENCH2DRIVE) is fitting
     strange = replace(fitting, score_penalty=0.5, score_composed=50.0)
     assert rescored(strange, Rules.BENCH2DRIVE).score_composed == pytest.approx(87.65)
+
+
+def test_what_the_built_in_evaluator_measures_is_what_comfort_reads(tmp_path):
+    """A car that faces +y and speeds up, leaning a little to its right, which is -x."""
+    ego = SimpleNamespace(
+        get_transform=lambda: carla.Transform(carla.Location(1.0, 2.0, 3.0), carla.Rotation(yaw=90.0)),
+        get_acceleration=lambda: carla.Vector3D(-0.25, 1.5, 9.0),
+        get_angular_velocity=lambda: carla.Vector3D(7.0, 8.0, 0.5),
+    )
+    file = MetricInfoFile(tmp_path / FILE_NAME)
+    file.add(motion(ego))
+    file.write()
+    (row,) = read_metric_info(file.path)
+    assert row == pytest.approx([-0.25, 1.5, 0.0, 1.0, -1.0, 0.0, 0.5], abs=1e-6)
 
 
 frames = st.integers(1, 90)
