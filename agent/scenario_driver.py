@@ -28,7 +28,10 @@ from linkvla.agent.navigation.dense_route import DenseRoute
 from linkvla.agent.navigation.free_route import TURNS, free_route
 from linkvla.agent.navigation.plan_formats import to_global_plans
 from linkvla.agent.navigation.road_graph import trace_route
+from linkvla.agent.policy_shelf import borrow_policy, give_back_policy
 from linkvla.agent.sensor_rig import SensorRig
+from linkvla.agent.sensors import sensor_specs
+from linkvla.agent.settings import AgentSettings
 from linkvla.model.interface.errors import ConfigurationError, RouteError, ServerError
 
 AGENTS = ("linkvla", "expert")
@@ -103,8 +106,8 @@ class ScenarioDriver:
         self._waypoints: list[carla.Transform] | None = None
         self._first_second: float | None = None
         self._interface = SensorInterface()
-        self._plan(free_route(self._map, actor.get_transform(), turns=self.options.turn_list))
-        self._rig: SensorRig | None = SensorRig(self._world, actor, self._agent.sensors(), self._interface)
+        self._lane = free_route(self._map, actor.get_transform(), turns=self.options.turn_list)
+        self._rig: SensorRig | None = SensorRig(self._world, actor, self._sensors(), self._interface)
         self._born = self._world.get_snapshot().frame
 
     def follow(self, waypoints: Sequence[carla.Transform]) -> None:
@@ -146,6 +149,8 @@ class ScenarioDriver:
         """Where the car is on its route; a new route where waypoints have come."""
         if self._waypoints is not None:
             self._take_waypoints(pose)
+        if self._agent is None:
+            self._plan(self._lane)
         self._advance(pose)
         if self._route.arc[self._index] >= self._goal - _REACHED:
             self.reached = True
@@ -173,7 +178,10 @@ class ScenarioDriver:
         return list(zip(on.x[_SPACING::_SPACING], on.y[_SPACING::_SPACING], on.z[_SPACING::_SPACING]))
 
     def _plan(self, route: DenseRoute) -> None:
-        """Give the wheel to a new agent with this route: agents take a plan before they start, and then never again."""
+        """Give the wheel to a new agent with this route: agents take a plan before they start, and then never again.
+
+        What the agent records and is told begins anew with it.
+        """
         if self._agent is not None:
             self._agent.destroy()  # first: it has the policy, which is loaded once
         self._agent = self._new_agent()
@@ -181,6 +189,14 @@ class ScenarioDriver:
         self._agent.set_global_plan(*to_global_plans(route, self._map))
         self._agent.setup(self.options.config)
         self._route, self._index, self._goal = route, 0, math.inf
+
+    def _sensors(self) -> list[dict[str, Any]]:
+        """What the agent will ask for. Its policy is loaded here, not in the middle of a tick."""
+        if self.options.agent == "expert":
+            return []
+        policy = borrow_policy(AgentSettings.parse(self.options.config), self)
+        give_back_policy(self)
+        return sensor_specs(policy.camera)
 
     def _new_agent(self) -> Any:
         if self.options.agent == "linkvla":

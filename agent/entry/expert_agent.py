@@ -1,22 +1,28 @@
-"""The privileged expert for an evaluator that loads an agent file by path (CARLA leaderboard, Bench2Drive).
+"""The privileged expert for an evaluator that loads an agent file by path.
 
-It reads the world through the evaluator's CarlaDataProvider and takes no configuration.
+That is CARLA leaderboard, Bench2Drive or scenario_runner. It reads the world through the evaluator's
+CarlaDataProvider and takes no configuration.
 """
 
+from linkvla.agent.any_evaluator import AnyEvaluator
 from linkvla.agent.compat import evaluator_base, evaluator_tracks
 from linkvla.agent.expert.watchful import WatchfulDriver
 
 
-class PrivilegedExpertAgent(WatchfulDriver, evaluator_base()):
-    """The expert on the evaluator's own base class."""
+class ExpertAgent(WatchfulDriver, AnyEvaluator, evaluator_base()):
+    """The expert on the evaluator's own base class; scenario_runner finds it by this file's name, in title case."""
 
     tracks = evaluator_tracks()
 
     def sensors(self) -> list[dict]:
-        """One that costs nothing and is not read: evaluators call results invalid where no sensor was used."""
-        return [{"type": "sensor.speedometer", "id": "speed", "reading_frequency": 20}]
+        """One that costs nothing and is not read: evaluators call results invalid where no sensor was used.
+
+        scenario_runner does not ask for any, and has no speedometer.
+        """
+        speedometer = {"type": "sensor.speedometer", "id": "speed", "reading_frequency": 20}
+        return [] if self.under_scenario_runner else [speedometer]
 
 
 def get_entry_point() -> str:
     """Name of the class to drive with."""
-    return "PrivilegedExpertAgent"
+    return "ExpertAgent"

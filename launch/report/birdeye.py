@@ -26,7 +26,7 @@ WALKER = (250, 210, 90)
 LIGHT_COLOURS = {"red": (240, 64, 56), "yellow": (245, 195, 60), "green": (64, 220, 120)}
 
 WAYPOINT_SPACING = 2.0  # m between lane samples
-MARGIN = 90.0  # m of town beyond the route's bounding box
+MARGIN = 90.0  # m of town beyond the route's bounding box, for one who keeps to the route
 MAX_SIDE = 5000  # px of the town picture; longer routes get a coarser one
 
 
@@ -40,16 +40,22 @@ class BirdsEye:
         route: (N, 2) or (N, 3) metres, world: the dense route.
         size: (width, height) of the inset in pixels.
         reach: metres from the inset's centre to its nearer edge.
+        margin: metres of town beyond the route's bounding box.
     """
 
     def __init__(
-        self, carla_map: carla.Map | None, route: np.ndarray, size: tuple[int, int], reach: float = 34.0
+        self,
+        carla_map: carla.Map | None,
+        route: np.ndarray,
+        size: tuple[int, int],
+        reach: float = 34.0,
+        margin: float = MARGIN,
     ) -> None:
         route = np.asarray(route, dtype=np.float64)[:, :2]
         self._size = size
         self._scale = min(size) / (2.0 * reach)  # px per metre of the inset
         self._anchor = np.array([size[0] / 2.0, size[1] * 0.66])  # where the ego stands: more is seen ahead than behind
-        low, high = route.min(axis=0) - MARGIN, route.max(axis=0) + MARGIN
+        low, high = route.min(axis=0) - margin, route.max(axis=0) + margin
         self._origin = low
         self._town_scale = min(self._scale * 1.25, MAX_SIDE / float(max(high - low)))
         width, height = (math.ceil(side) for side in (high - low) * self._town_scale)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from linkvla.launch.report.birdeye import BirdsEye
+from linkvla.launch.report.birdeye import MARGIN, BirdsEye
 from linkvla.launch.report.hud import draw_hud
 from linkvla.launch.report.overlay import draw_plan
 from linkvla.launch.report.view import DriveView, PinholeCamera
@@ -44,14 +44,17 @@ class Composer:
         camera: the agent's camera; of views without an image, only its size counts.
         carla_map: for the roads in the inset, or None.
         route: (N, 2) or (N, 3) metres, world: the dense route.
+        margin: metres around the route that the inset knows.
     """
 
-    def __init__(self, camera: PinholeCamera, carla_map: carla.Map | None, route: np.ndarray) -> None:
+    def __init__(
+        self, camera: PinholeCamera, carla_map: carla.Map | None, route: np.ndarray, margin: float = MARGIN
+    ) -> None:
         self._camera = camera
         side = min(INSET_SIDE, int(0.45 * camera.height), int(0.45 * camera.width))
-        self._inset = BirdsEye(carla_map, route, (side, side))
+        self._inset = BirdsEye(carla_map, route, (side, side), margin=margin)
         # An agent without a camera is shown from above.
-        self._from_above = BirdsEye(carla_map, route, (camera.width, camera.height), reach=40.0)
+        self._from_above = BirdsEye(carla_map, route, (camera.width, camera.height), reach=40.0, margin=margin)
 
     def __call__(self, view: DriveView) -> np.ndarray:
         """One picture."""
