@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from linkvla.launch.evaluation.benchmarks import missing_towns
-from linkvla.launch.evaluation.benchmarks import missing_towns
 from linkvla.launch.evaluation.evaluate_settings import EvaluateSettings
 from linkvla.launch.evaluation.evaluators.choice import evaluator_named
 from linkvla.launch.evaluation.evaluators.servers import server_named
