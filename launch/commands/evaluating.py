@@ -47,6 +47,10 @@ Adapters = Annotated[
 BlackFrames = Annotated[
     bool, typer.Option("--black-frames", help="Blind the agent: what is its score without the camera?")
 ]
+Record = Annotated[bool, typer.Option(help="Keep what our network saw, meant and did, for `linkvla report`.")]
+RecordPictures = Annotated[
+    int, typer.Option(metavar="N", min=0, help="With a picture at every Nth tick; none if 0 or left out.")
+]
 Cluster = Annotated[
     str, typer.Option(metavar="ADDRESS", help="Drive on a Ray cluster: its address, `auto`, or `local`.")
 ]
@@ -84,6 +88,8 @@ def evaluate(
     devices: Devices = "cpu",
     adapters: Adapters = "",
     black_frames: BlackFrames = False,
+    record: Record = True,
+    record_pictures: RecordPictures = 0,
     cluster: Cluster = "",
     retries: RetryCount = 2,
     pause: Pause = 5.0,
@@ -132,6 +138,8 @@ def evaluate(
             devices=_listed(devices),
             adapters=_numbers("--adapters", adapters),
             black_frames=black_frames,
+            record=record,
+            record_pictures=record_pictures,
             cluster=cluster,
             first_port=first_port,
             limits=Limits(step=step_limit, route=route_limit),

@@ -26,6 +26,7 @@ from linkvla.launch.evaluation.evaluators.contract import SAVE_FOLDER
 from linkvla.launch.evaluation.ledger import Ledger
 from linkvla.launch.evaluation.preflight import check_agent, check_towns, make_pair
 from linkvla.launch.evaluation.progress_display import ProgressDisplay
+from linkvla.launch.evaluation.provenance import gpu_names
 from linkvla.launch.evaluation.results import results_document
 from linkvla.launch.evaluation.route_file import RouteSpec, read_routes
 from linkvla.launch.evaluation.summary import EvaluationSummary, markdown_table, rich_table
@@ -209,9 +210,6 @@ def _crew(settings: EvaluateSettings, pair: Pair, jobs: int) -> Crew:
 
 def _circumstances(settings: EvaluateSettings) -> dict:
     """What results do not depend on, and people want to know."""
-    from importlib.metadata import version
-
-    packages = ("carla", "numpy", "torch", "transformers")
     return {
         "command": settings.command_line(),
         "route_file": str(settings.routes.resolve()),
@@ -221,5 +219,5 @@ def _circumstances(settings: EvaluateSettings) -> dict:
         "workers": settings.workers,
         "repetitions": settings.repetitions,
         "subset": settings.subset,
-        "packages": {name: version(name) for name in packages},
+        "gpus": gpu_names(),
     }

@@ -17,7 +17,7 @@ from linkvla.launch.evaluation.route_file import RouteSpec
 from linkvla.launch.evaluation.supervisor.attempt import Limits
 from linkvla.launch.evaluation.supervisor.crew import Slot
 from linkvla.launch.evaluation.supervisor.shard import Shard
-from linkvla.launch.evaluation.supervisor.work_queue import Retries
+from linkvla.launch.evaluation.supervisor.work_queue import SAVE_PLACE, Retries
 from linkvla.model.interface.errors import ConfigurationError
 
 _DEVICE = re.compile(r"cpu|cuda(:(\d{1,3}))?")
@@ -51,6 +51,8 @@ class EvaluateSettings:
     first_port: int = FIRST_PORT  # where the search for free blocks of ports begins
     limits: Limits = field(default_factory=Limits)
     retries: Retries = field(default_factory=Retries)
+    record: bool = False  # what our network saw, meant and did at each tick, for the report
+    record_pictures: int = 0  # ticks from one kept picture to the next; 0 for none
     command: str = ""  # what to write into the table; "" = the command line of this process
 
     def __post_init__(self) -> None:
@@ -86,6 +88,8 @@ class EvaluateSettings:
         threads = self.threads or free_threads(self.workers)
         device = self.devices[0].partition(":")[0]
         options = [self.checkpoint, f"device={device}", f"threads={threads}", self.agent_options]
+        if self.record:
+            options += [f"record={SAVE_PLACE}", f"record_pictures={self.record_pictures}"]
         return ";".join(option for option in options if option)
 
     def command_line(self) -> str:
@@ -118,7 +122,14 @@ class EvaluateSettings:
         Args:
             routes: all of them; the shard is not heeded here.
             folder: below which each has a folder for its attempts.
+
+        Raises:
+            ConfigurationError: the folder's name would be taken apart in the agent's options.
         """
+        if self.agent == "linkvla" and self.record and set(";+") & set(str(folder)):
+            raise ConfigurationError(
+                f"the path of the results must not contain ';' or '+' (or use --no-record), got {folder}"
+            )
         return [
             RouteTask(
                 route=route,

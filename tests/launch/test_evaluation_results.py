@@ -15,6 +15,7 @@ from linkvla.launch.evaluation.records import RouteRecord, Timing, route_status,
 from linkvla.launch.evaluation.results import results_document
 from linkvla.launch.evaluation.route_file import RouteSpec
 from linkvla.launch.evaluation.summary import EvaluationSummary, events_text, markdown_table, rich_table
+from linkvla.launch.evaluation.supervisor.work_queue import SAVE_PLACE
 from linkvla.launch.json_file import write_json
 from linkvla.model.interface.errors import ConfigurationError
 
@@ -252,6 +253,12 @@ class TestSettings:
         assert "device=cuda;" in settings.agent_config
         plain = EvaluateSettings(tmp_path / "r.xml", workers=2)
         assert [(slot.gpu, slot.adapter) for slot in plain.slots] == [(None, None)] * 2
+
+    def test_a_record_goes_to_a_place_that_is_known_when_the_attempt_begins(self, tmp_path):
+        settings = EvaluateSettings(tmp_path / "r.xml", record=True)
+        assert f"record={SAVE_PLACE};" in settings.agent_config
+        with pytest.raises(ConfigurationError, match="no-record"):
+            settings.tasks(self.routes(), tmp_path / "a;b")
 
     def test_options_for_an_agents_file_are_its_own(self, tmp_path):
         settings = EvaluateSettings(tmp_path / "r.xml", agent="mine.py", agent_options="weights.pt")

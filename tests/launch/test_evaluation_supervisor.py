@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,7 @@ class Puppets:
     def __init__(self, failures: dict[str, int]) -> None:
         self.failures = failures
         self.driven: list[tuple[str, str]] = []
+        self.configs: list[str] = []
         self.most = 0
         self.closed = False
         self._running: list[RouteTask] = []
@@ -50,6 +52,7 @@ class Puppets:
         self._running.append(one)
         self.most = max(self.most, len(self._running))
         self.driven.append((one.route.id, one.folder.name))
+        self.configs.append(one.agent_config)
         one.folder.mkdir(parents=True)
 
     def events(self, timeout: float) -> list[Event]:
@@ -84,6 +87,11 @@ class TestQueue:
         done = finished["RouteScenario_b_rep0"]
         assert done.record.status == "Failed - Agent got blocked" and len(done.reports) == 3
         assert sum(isinstance(piece, Failed) for piece in news) == 2
+
+    def test_each_attempt_is_told_where_to_leave_its_things(self, tmp_path):
+        crew = Puppets({"a": 1})
+        list(drive_all([replace(task("a", tmp_path), agent_config="x;record={save}")], crew, Retries(1, 0.0)))
+        assert crew.configs == [f"x;record={tmp_path}/a/{number}/save" for number in (1, 2)]
 
     def test_too_many_give_the_route_up(self, tmp_path):
         _, finished, _ = self.drive(tmp_path, {"b": 99}, retries=1)

@@ -6,10 +6,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from linkvla.launch.evaluation.evaluators.contract import RouteTask, Standing
+from linkvla.launch.evaluation.evaluators.contract import SAVE_FOLDER, RouteTask, Standing
 from linkvla.launch.evaluation.records import SIMULATION_CRASHED, RouteRecord
 from linkvla.launch.evaluation.supervisor.attempt import AttemptReport, unjudged
 from linkvla.launch.evaluation.supervisor.crew import Crew
+
+SAVE_PLACE = "{save}"
+"""In an agent's options: stands for the attempt's folder for what the agent leaves."""
 
 _POLL = 0.5  # s
 _LONGEST_PAUSE = 300.0  # s
@@ -116,7 +119,9 @@ def _pop_ready(waiting: list[_Entry]) -> _Entry | None:
 def _next_attempt(entry: _Entry) -> RouteTask:
     folder = entry.task.folder
     number = 1 + max((int(path.name) for path in folder.glob("[0-9]*") if path.name.isdigit()), default=0)
-    return replace(entry.task, folder=folder / str(number))
+    attempt = folder / str(number)
+    config = entry.task.agent_config.replace(SAVE_PLACE, str(attempt / SAVE_FOLDER))
+    return replace(entry.task, folder=attempt, agent_config=config)
 
 
 def _final(entry: _Entry) -> RouteRecord:
