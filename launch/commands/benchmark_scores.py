@@ -28,10 +28,13 @@ def score(
             help="A run's folder, a folder of an official evaluator's checkpoint files (shards), or one such file.",
         ),
     ],
-    routes: Annotated[
-        Path | None,
+    benchmark: Annotated[
+        str | None,
         typer.Option(
-            metavar="FILE", help="Route file: what should have been driven. Routes without a result count as 0."
+            "--benchmark",
+            "--routes",
+            metavar="bench2drive|bench2drive-dev10|leaderboard|FILE",
+            help="What should have been driven; what the run says if left out. Routes without a result count as 0.",
         ),
     ] = None,
     subset: Annotated[str, typer.Option(metavar="IDS", help="Only these routes of the file, such as `1,4-9`.")] = "",
@@ -62,22 +65,25 @@ def score(
 
     **Examples**
 
-    `linkvla score output/evaluate-1 --routes my.xml`: one run
+    `linkvla score output/evaluate-1`: one run of `linkvla evaluate`
 
-    `linkvla score eval_folder --routes leaderboard/data/bench2drive220.xml --metrics eval_folder --towns xodr`: files
-    of Bench2Drive's own evaluator; `--towns` has the maps that the ability Traffic_Signs needs
+    `linkvla score eval_folder --benchmark bench2drive --metrics save_folder --merged merged.json`: the files of
+    Bench2Drive's own evaluator. The ability Traffic_Signs needs the maps of failed routes: `CARLA_ROOT`, or `--towns`
 
     `linkvla score seed1 seed2 seed3 --each-a-seed --routes my.xml --scoring 2.1`: mean and spread, by other rules
     """
+    from linkvla.launch.evaluation.benchmarks import benchmark_file
     from linkvla.launch.evaluation.route_file import read_routes
     from linkvla.launch.evaluation.scores import Rules
     from linkvla.launch.evaluation.scoring.benchmark_scores import score_runs
     from linkvla.launch.evaluation.scoring.merged import write_merged
     from linkvla.launch.evaluation.scoring.show import show
 
+    if subset and benchmark is None:
+        raise typer.BadParameter("needs --benchmark or --routes", param_hint="--subset")
     result = score_runs(
         runs,
-        expected=None if routes is None else read_routes(routes, subset or None),
+        expected=None if benchmark is None else read_routes(benchmark_file(benchmark), subset or None),
         rules=None if scoring is Scoring.recorded else Rules(scoring.value),
         metric_folders=tuple(metrics or ()),
         towns=tuple(towns or ()),

@@ -263,6 +263,15 @@ def test_unlike_runs_are_not_put_together(tmp_path, makes, change, named):
         score_runs([first], ROUTES)
 
 
+def test_a_network_may_lie_in_another_folder(tmp_path, makes):
+    networks = [{**HEADER, "checkpoint": place, "weights": "abc"} for place in ("/a", "/b")]
+    first, second = (run_folder(tmp_path / str(k), makes, (k,), header) for k, header in enumerate(networks))
+    assert score_runs([first, second], ROUTES).passes[0].driven == 2
+    third = run_folder(tmp_path / "c", makes, (3,), {**networks[0], "weights": "def"})
+    with pytest.raises(ConfigurationError, match="weights: abc and def"):
+        score_runs([first, third], ROUTES)
+
+
 def test_runs_without_a_header_are_taken_with_a_note(tmp_path, makes, write_shards):
     ours = run_folder(tmp_path / "a", makes, range(4), HEADER)
     theirs = write_shards(tmp_path / "b", [makes.record(("0", "Town01", "Accident"))])

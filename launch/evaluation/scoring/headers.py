@@ -35,6 +35,8 @@ def check_alike(headers: Sequence[tuple[str, Mapping[str, object] | None]]) -> t
     for name, header in known[1:]:
         first, reference = known[0]
         keys = sorted(key for key in {*header, *reference} if header.get(key) != reference.get(key))
+        if header.get("weights") and "weights" not in keys and "checkpoint" in keys:
+            keys.remove("checkpoint")  # the same network, in another folder
         if keys:
             details = "; ".join(f"{key}: {_shown(reference, key)} and {_shown(header, key)}" for key in keys[:8])
             raise ConfigurationError(
