@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from linkvla.launch.environment import keep_ray_to_itself
 from linkvla.launch.evaluation.evaluators.contract import Outcome, RouteTask, Standing
 from linkvla.launch.evaluation.supervisor.attempt import Attempt, AttemptReport, Pair
 from linkvla.launch.evaluation.supervisor.crew import Event, Slot
@@ -71,7 +72,10 @@ class RayCrew:
 
     def events(self, timeout: float) -> list[Event]:
         """See ``Crew``."""
-        done, _ = self._ray.wait(list(self._running), num_returns=1, timeout=timeout) if self._running else ([], [])
+        if not self._running:
+            time.sleep(timeout)
+            return []
+        done, _ = self._ray.wait(list(self._running), num_returns=1, timeout=timeout)
         found = [Event(route_id, standing) for route_id, standing in self._news.get_nowait_batch(self._news.qsize())]
         running = {task.route_id for task in self._running.values()}
         found = [event for event in found if event.route_id in running]
@@ -121,6 +125,7 @@ def _attempt(pair: Pair, task: RouteTask, adapters: Sequence[int | None], news: 
 
 
 def _ray() -> Any:
+    keep_ray_to_itself()
     try:
         import ray
     except ImportError as error:

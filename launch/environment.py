@@ -73,3 +73,8 @@ def vulkan_driver_files() -> list[Path]:
     """The drivers that the user names to Vulkan's loader, by either variable; empty leaves it the choice."""
     named = os.environ.get("VK_DRIVER_FILES") or os.environ.get("VK_ICD_FILENAMES") or ""
     return [Path(part) for part in named.split(os.pathsep) if part]
+
+
+def keep_ray_to_itself() -> None:
+    """Ray tells its makers how it is used, unless it is told not to, or the user has said otherwise."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")

@@ -29,6 +29,7 @@ from linkvla.launch.evaluation.progress_display import ProgressDisplay
 from linkvla.launch.evaluation.provenance import gpu_names
 from linkvla.launch.evaluation.results import results_document
 from linkvla.launch.evaluation.route_file import RouteSpec, read_routes
+from linkvla.launch.evaluation.stage_times import with_stages
 from linkvla.launch.evaluation.summary import EvaluationSummary, markdown_table, rich_table
 from linkvla.launch.evaluation.supervisor.attempt import AttemptReport, Pair
 from linkvla.launch.evaluation.supervisor.board import Board, length_of
@@ -129,20 +130,19 @@ class _Evaluation:
 
     def _keep(self, piece: Finished) -> None:
         """First what the agent left, then the record: who sees the record finds the rest in place."""
-        record = piece.record
-        self._keep_drive(record.route_id, piece.reports[-1])
+        drive = self._keep_drive(piece.record.route_id, piece.reports[-1])
+        record = with_stages(piece.record, drive)
         self._ledger.put(record, piece.reports)
         self._write_results()
 
-    def _keep_drive(self, route_id: str, report: AttemptReport) -> None:
-        saved = Path(report.folder) / SAVE_FOLDER
-        if report.machine != socket.gethostname() and not saved.is_dir():
-            return  # driven on another machine, on a disk that is not shared: it stays there
-        target = self._folder / DRIVES / route_id
+    def _keep_drive(self, route_id: str, report: AttemptReport) -> Path:
+        """Give what the agent left its final place; where it lies on another machine's own disk, it stays there."""
+        saved, target = Path(report.folder) / SAVE_FOLDER, self._folder / DRIVES / route_id
         shutil.rmtree(target, ignore_errors=True)
         if saved.is_dir() and any(saved.iterdir()):
             target.parent.mkdir(parents=True, exist_ok=True)
             os.replace(saved, target)
+        return target
 
     def _write_results(self) -> EvaluationSummary:
         """Of all routes, those of other shards too."""

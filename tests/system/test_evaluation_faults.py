@@ -293,6 +293,28 @@ class TestFaultsOfTheSupervisor:
             assert {name: text for name, text in after.items() if name in kept} == kept
 
 
+class TestCluster:
+    NAMES = ("one", "two", "raises")
+
+    def outcomes(self, runs: Evaluations) -> list[tuple[dict, dict]]:
+        """What a ledger says of the routes, but for how long they took."""
+        return [
+            (record["scores"], {key: record[key] for key in ("route_id", "status", "infractions", "town_name")})
+            for record in (runs.record(name)["record"] for name in self.NAMES)
+        ]
+
+    def test_ray_and_threads_leave_the_same_ledger(self, tmp_path):
+        pytest.importorskip("ray", reason="Ray is not installed: pip install 'linkvla[cluster]'")
+        here = Evaluations(tmp_path / "here", self.NAMES, "--workers", "2")
+        there = Evaluations(tmp_path / "there", self.NAMES, "--workers", "2", "--cluster", "local")
+        for runs in (here, there):
+            done = runs.finish()
+            assert done.returncode == 0, done.stdout
+            assert runs.processes() == []
+        assert self.outcomes(there) == self.outcomes(here)
+        assert json.loads((there.out / "results.json").read_text())["_checkpoint"]["progress"] == [3, 3]
+
+
 @contextmanager
 def small_disk(folder: Path) -> Iterator[Path]:
     """A file system of 80 MiB."""

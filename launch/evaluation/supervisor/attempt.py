@@ -25,7 +25,8 @@ from linkvla.launch.evaluation.evaluators.contract import (
 from linkvla.launch.evaluation.supervisor.marks import LADDER, end_all, marked
 from linkvla.launch.evaluation.supervisor.program import Program
 
-_POLL = 0.1  # s
+_POLL = 0.1  # s between two looks at the processes
+_ASK_INTERVAL = 1.0  # s between two looks at where the route stands
 _LAST_WORDS = 5.0  # s that an evaluator has to notice the death of its server, and to write its result
 
 _NEEDS_SERVER = (records.AGENT_CRASHED, records.AGENT_SETUP, records.AGENT_TIMED_OUT, records.SENSORS_INVALID)
@@ -162,13 +163,16 @@ class Attempt:
     def _watch(self) -> Outcome:
         """Wait for the evaluator's end, or bring it about."""
         task, limits = self._task, self._pair.limits
-        begun = changed = time.monotonic()
+        begun = changed = asked = time.monotonic()
         while (code := self._evaluator.wait(_POLL)) is None:
             self._heed_stop()
             if self._server is not None and self._server.poll() is not None:
                 return self._without_server()
-            standing = self._pair.evaluator.progress(task)
             now = time.monotonic()
+            if now - asked < _ASK_INTERVAL:
+                continue
+            asked = now
+            standing = self._pair.evaluator.progress(task)
             if standing.alive_at != self._standing.alive_at:
                 changed = now
             self._standing = standing
@@ -210,7 +214,7 @@ class Attempt:
             raise AttemptStoppedError
 
     def _end(self) -> None:
-        """End every process of the attempt, the evaluator first: it may want to say good-bye to its server."""
+        """End every process of the attempt."""
         end_all(lambda: marked(self._task.folder))
         for program in (self._evaluator, self._server):
             if program is not None:

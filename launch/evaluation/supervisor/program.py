@@ -10,6 +10,8 @@ from pathlib import Path
 
 from linkvla.launch.evaluation.evaluators.contract import ProcessSpec
 
+_KEEPER_TIMEOUT = 30.0  # s: longer than the ladder that it climbs
+
 
 class Program:
     """Starts a program under a keeper, which ends the attempt if this process dies.
@@ -48,8 +50,9 @@ class Program:
         return self._keeper.poll()
 
     def close(self) -> None:
-        """Let go of it; the attempt's processes must have been ended before."""
-        self._keeper.kill()
-        self._keeper.wait()
+        """Let go of it. A keeper that has only just started its program ends that itself."""
         with contextlib.suppress(OSError):
             self._keeper.stdin.close()
+        if self.wait(_KEEPER_TIMEOUT) is None:
+            self._keeper.kill()
+            self._keeper.wait()
