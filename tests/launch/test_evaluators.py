@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from linkvla.launch.environment import child_environment
 from linkvla.launch.evaluation.benchmarks import DEV10, benchmark_file, missing_towns
 from linkvla.launch.evaluation.evaluators.agent_files import agent_maker, check_agent_file
 from linkvla.launch.evaluation.evaluators.bench2drive_server import write_launcher
-from linkvla.launch.evaluation.evaluators.boot import bring_back_getchildren
+from linkvla.launch.evaluation.evaluators.boot import bring_back_getchildren, client_by_another_name, name_client
 from linkvla.launch.evaluation.evaluators.choice import evaluator_named
 from linkvla.launch.evaluation.evaluators.contract import EVALUATOR_LOG, SERVER_LOG, ProcessSpec, RouteTask
 from linkvla.launch.evaluation.evaluators.servers import server_named
@@ -134,6 +135,7 @@ def test_agents_package_of_a_real_carla_goes_before_ours(checkouts, task, monkey
         (("lb", "leaderboard/utils/statistics_manager.py", "PENALTY = {}"), "not leaderboard 2.0 or 2.1"),
         (("sr", "srunner/scenariomanager/carla_data_provider.py", ""), "check out the branch master"),
         (("lb", "leaderboard/scenarios/route_scenario.py", ""), "check out the branch leaderboard-2.1"),
+        (("sr", "srunner/scenarios/vanilla_turn.py", ""), "Bench2Drive's copy of scenario_runner"),
         (("lb", "leaderboard/leaderboard_evaluator.py", "import no_such_thing"), "cannot import.*no_such_thing"),
     ],
 )
@@ -281,6 +283,18 @@ def test_progress_of_foreign_agents_comes_from_the_line_that_their_base_class_pr
     log.write_bytes(b"\xff" * 100_000 + (line.format("1.0", "0.1") + line.format("12.35", "0.42")).encode() + b"\xe2")
     standing = evaluator.progress(task)
     assert (standing.driving, standing.simulated_seconds, standing.real_time_ratio) == (True, 12.35, 0.42)
+    assert standing.percent is None
+
+
+def test_progress_of_our_agent_is_read_from_its_recording_too(checkouts, task):
+    line = "=== [Agent] -- Wallclock = 1 -- System time = 2.0 -- Game time = 1.0 -- Ratio = 0.5x\n"
+    _write(task.folder / EVALUATOR_LOG, line)
+    lines = [json.dumps({"tick": n, "route": n / 10, "speed": 5.0, "ms": {"policy": 40.0}}) for n in range(400)]
+    _write(
+        task.folder / "save" / "ticks.jsonl", "\n".join(['{"format": "linkvla ticks"}', *lines, '{"tick": 400, "ro'])
+    )
+    standing = evaluator_named("leaderboard", server_named("sim")).progress(task)
+    assert (standing.percent, standing.speed, standing.phases) == (39.9, 5.0, {"policy": 40.0})
 
 
 def test_builtin_results_failures_and_errors_of_the_user_come_back(task):
@@ -354,6 +368,26 @@ def test_boot_restores_getchildren_and_waits_for_the_server_instead_of_sleeping(
     command = [sys.executable, boot, "--server-ready", log, "listening on", script, "--port=1"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.stdout.splitlines() == ["['b', 'c']", f"['--port=1'] __main__ {tmp_path}"], done.stderr
+
+
+@pytest.mark.parametrize(
+    ("names", "version"),
+    [
+        (["numpy", "carla-0-9-15"], "0.9.15"),
+        (["Carla_0_9_16"], "0.9.16"),
+        (["carla", "carla-0-9-15"], None),
+        (["carla-gym", None], None),
+    ],
+)
+def test_clients_under_another_name_are_found(names, version):
+    assert client_by_another_name(names) == version
+
+
+def test_a_renamed_client_counts_as_carla(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", ["first", str(tmp_path / "elsewhere")])
+    name_client(tmp_path, "0.9.15")
+    assert sys.path[0] == "first"
+    assert metadata.version("carla") == "0.9.15"
 
 
 @pytest.mark.parametrize(

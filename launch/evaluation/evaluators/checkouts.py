@@ -18,6 +18,7 @@ from linkvla.model.interface.errors import ConfigurationError
 _SOURCES = ("*.py", "*.xml")  # what decides about a result
 _GIT_TIMEOUT = 30.0  # s
 _SLOW_STRETCH_HAS_A_COST = re.compile(r"MIN_SPEED_INFRACTION\s*:\s*[\d.]+")
+_ONLY_IN_BENCH2DRIVE = "srunner/scenarios/vanilla_turn.py"
 _CLONE = {
     "LEADERBOARD_ROOT": "git clone https://github.com/carla-simulator/leaderboard",
     "SCENARIO_RUNNER_ROOT": "git clone https://github.com/carla-simulator/scenario_runner",
@@ -111,6 +112,11 @@ def check_pair(leaderboard: Checkout, scenario_runner: Checkout) -> None:
     Raises:
         ConfigurationError: they do not belong together.
     """
+    if (scenario_runner.root / _ONLY_IN_BENCH2DRIVE).is_file():
+        raise ConfigurationError(
+            f"{scenario_runner.variable}={scenario_runner.root} is Bench2Drive's copy of scenario_runner; "
+            "name CARLA's own, or use --evaluator bench2drive"
+        )
     gives = "set_ego_route" in leaderboard.text("leaderboard/scenarios/route_scenario.py")
     takes = "def set_ego_route" in scenario_runner.text("srunner/scenariomanager/carla_data_provider.py")
     if gives != takes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -43,6 +44,18 @@ def latest_tick(log: Path) -> tuple[float, float] | None:
     """Simulated seconds and real-time ratio, by the last tick that the agent's base class has reported."""
     reports = _TICK.findall(tail(log))
     return (float(reports[-1][0]), float(reports[-1][1])) if reports else None
+
+
+def latest_record(ticks: Path) -> dict:
+    """The last whole line of an agent's recording (``linkvla.agent.recorder``); empty if there is none."""
+    for line in reversed(tail(ticks).splitlines()):
+        try:
+            record = json.loads(line)
+        except ValueError:  # the first line of what was read, or one that is being written
+            continue
+        if isinstance(record, dict) and "tick" in record:
+            return record
+    return {}
 
 
 def modified_at(*files: Path) -> float:

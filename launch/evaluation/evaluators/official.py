@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from linkvla.agent.recorder import FILE_NAME
 from linkvla.launch.environment import child_environment, evaluator_python
 from linkvla.launch.evaluation import records
 from linkvla.launch.evaluation.evaluators.agent_files import agent_file, check_agent_file, is_ours
@@ -27,6 +28,7 @@ from linkvla.launch.evaluation.evaluators.log_signs import (
     beginning,
     client_gave_up,
     last_lines,
+    latest_record,
     latest_tick,
     modified_at,
     server_crashed,
@@ -125,12 +127,21 @@ class OfficialEvaluator:
         return Outcome(record)
 
     def progress(self, task: RouteTask) -> Standing:
-        """The agent's base class prints a line each tick, also for agents that are not ours."""
+        """The agent's base class prints a line each tick, also for agents that are not ours; ours records more."""
         log = task.folder / EVALUATOR_LOG
         tick = latest_tick(log)
         if tick is None:
             return Standing(modified_at(log))
-        return Standing(modified_at(log), driving=True, simulated_seconds=tick[0], real_time_ratio=tick[1])
+        known = latest_record(task.folder / SAVE_FOLDER / FILE_NAME)
+        return Standing(
+            modified_at(log),
+            driving=True,
+            percent=known.get("route"),
+            speed=known.get("speed"),
+            simulated_seconds=tick[0],
+            real_time_ratio=tick[1],
+            phases=known.get("ms") or {},
+        )
 
     def _probe(self, argv: list[str], cure: str) -> None:
         env = child_environment(self._paths, None, self.variables(None))
