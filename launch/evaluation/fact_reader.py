@@ -52,7 +52,9 @@ class FactReader:
         other = event.other_actor
         self._collisions.append(CollisionFact(other.id, other.type_id) if other else CollisionFact(0, "static.unknown"))
 
-    def read(self, snapshot: carla.WorldSnapshot, start_time: float, tick: int) -> EgoFacts:
+    def read(
+        self, snapshot: carla.WorldSnapshot, start_time: float, tick: int, oncoming_lane_allowed: bool = False
+    ) -> EgoFacts:
         """Facts of the tick that ``snapshot`` shows.
 
         Raises:
@@ -81,6 +83,7 @@ class FactReader:
             collisions=self.drain_collisions(),
             lane_centres_ahead=self._lane_ahead(location) if self._near_stop_sign(place) else (),
             traffic_speed=self._traffic_speed(snapshot),
+            oncoming_lane_allowed=oncoming_lane_allowed,
             **self._light_facts(place, yaw),
         )
 

@@ -48,6 +48,7 @@ class EgoFacts:
     tail_lane: tuple[int, int] | None = None  # (road id, lane id) 1 m behind; None: no red light near
     lane_centres_ahead: tuple[tuple[float, float, float], ...] = ()  # m, every 0.5 m; () = no stop sign near
     traffic_speed: float | None = None  # m/s, mean of the background vehicles; None = there are none
+    oncoming_lane_allowed: bool = False  # a scenario leaves no other way
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,7 @@ class JudgePanel:
         self._collision = CollisionJudge()
         self._red_light = RedLightJudge(lights)
         self._stop_sign = StopSignJudge(signs)
+        self._of_scenarios: list[Infraction] = []
         self._judges = (
             self._completion,
             self._outside,
@@ -85,6 +86,10 @@ class JudgePanel:
             judge.step(facts)
         return not self.done and not self.failure
 
+    def add(self, events: Sequence[Infraction]) -> None:
+        """Take in what the route's scenarios have to report."""
+        self._of_scenarios.extend(events)
+
     def finish(self) -> None:
         """Close what is still open. Call once, after the last tick."""
         self._speed.finish()
@@ -98,5 +103,6 @@ class JudgePanel:
             *self._stop_sign.infractions(),
             *self._outside.infractions(),
             *self._speed.infractions(),
+            *self._of_scenarios,
             *(event for event in endings if event is not None),
         ]

@@ -62,7 +62,7 @@ class OutsideRouteLanesJudge:
         if index > self._index:
             distance = float(self._route.arcs[index] - self._route.arcs[self._index])
             self._driven += distance
-            if outside or self._wrong_way:
+            if outside or (self._wrong_way and not facts.oncoming_lane_allowed):
                 self._wrong += distance
             self._index = index
 

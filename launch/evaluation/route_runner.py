@@ -23,6 +23,7 @@ from linkvla.launch.evaluation.records import RouteRecord, Timing
 from linkvla.launch.evaluation.route_file import RouteSpec
 from linkvla.launch.evaluation.route_weather import RouteWeather
 from linkvla.launch.evaluation.run_settings import TICK_SECONDS, WARM_UP_TICKS, RunSettings
+from linkvla.launch.evaluation.scenarios.director import Director
 from linkvla.launch.evaluation.stage import Server, Stage
 from linkvla.launch.evaluation.tick_view import ActorBoxes, TickView
 
@@ -105,13 +106,14 @@ class _RouteRun:
             cleanup.callback(host.close)
             host.prepare()
             with _simulator():
-                stage.spawn_traffic()
+                director = cleanup.enter_context(stage.populate(self._line))
                 rig = host.rig
                 for _ in range(WARM_UP_TICKS):
                     stage.world.tick()
                 reader = stage.reader()
                 if self._observer is not None:
-                    self._boxes = ActorBoxes(stage.world.get_actors(stage.traffic.actor_ids))
+                    others = [*stage.traffic.actor_ids, *director.actor_ids]
+                    self._boxes = ActorBoxes(stage.world.get_actors(others))
             self._panel = JudgePanel(
                 self._line,
                 stage.light_rules,
@@ -119,9 +121,9 @@ class _RouteRun:
                 blocked_seconds=self._settings.blocked_seconds,
                 max_ticks=self._settings.max_ticks,
             )
-            self._loop(stage, host, rig, reader)
+            self._loop(stage, host, rig, reader, director)
 
-    def _loop(self, stage: Stage, host: AgentHost, rig, reader) -> None:
+    def _loop(self, stage: Stage, host: AgentHost, rig, reader, director: Director) -> None:
         world, ego, panel, clock = stage.world, stage.ego, self._panel, self._clock
         view: TickView | None = None
         start_time = world.get_snapshot().timestamp.elapsed_seconds
@@ -135,7 +137,8 @@ class _RouteRun:
                 clock.lap("tick")
                 with _simulator():
                     self._tick += 1
-                    facts = reader.read(snapshot, start_time, self._tick)
+                    facts = reader.read(snapshot, start_time, self._tick, director.oncoming_lane_allowed)
+                    panel.add(director.step(facts))
                     self._game_seconds = facts.time
                     self._weather.apply(world, panel.percent)
                 rig.publish(frame, facts.forward_speed)

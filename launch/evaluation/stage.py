@@ -10,8 +10,10 @@ import carla
 
 from linkvla.agent.navigation.road_graph import DenseRoute, trace_route
 from linkvla.launch.evaluation.fact_reader import FactReader
+from linkvla.launch.evaluation.facts import RouteLine
 from linkvla.launch.evaluation.route_file import RouteSpec
 from linkvla.launch.evaluation.run_settings import TICK_SECONDS, RunSettings
+from linkvla.launch.evaluation.scenarios.director import Director
 from linkvla.launch.evaluation.town_rules import light_rules, stop_rules
 from linkvla.launch.evaluation.traffic import BackgroundTraffic
 from linkvla.model.interface.errors import RouteError
@@ -44,6 +46,7 @@ class Stage:
     def __init__(self, server: Server, route: RouteSpec, settings: RunSettings) -> None:
         self._server = server
         self._settings = settings
+        self._scenarios = route.scenarios
         self._collision_sensor: carla.Sensor | None = None
         self._original: carla.WorldSettings | None = None
         self.ego: carla.Vehicle | None = None
@@ -98,17 +101,16 @@ class Stage:
         extent = self.ego.bounding_box.extent
         self.ego_half_extent = (extent.x, extent.y)
 
-    def spawn_traffic(self) -> None:
-        """Put the background cars on the road."""
+    def populate(self, line: RouteLine) -> Director:
+        """Set up the route's scenarios along its line, then put the background cars on the road."""
         start = (float(self.dense.x[0]), float(self.dense.y[0]), float(self.dense.z[0]))
+        settings = self._settings
         self.traffic = BackgroundTraffic(
-            self.client,
-            self.world,
-            self._server.traffic_manager_port,
-            self._settings.traffic,
-            start,
-            self._settings.seed,
+            self.client, self.world, self._server.traffic_manager_port, settings.traffic, start, settings.seed
         )
+        director = Director(self._scenarios, line, self.client, self.world, self.map, self.traffic, settings.seed)
+        self.traffic.spawn()
+        return director
 
     def reader(self) -> FactReader:
         """A reader of facts for the judges, listening for the ego's collisions."""

@@ -1,0 +1,123 @@
+"""All scenarios of a route: which can be played, when each begins, what they mean for the judges."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+import carla
+import numpy as np
+
+from linkvla.launch.evaluation.facts import EgoFacts, Infraction, RouteLine
+from linkvla.launch.evaluation.route_file import ScenarioSpec
+from linkvla.launch.evaluation.scenarios.braking import HardBreakRoute
+from linkvla.launch.evaluation.scenarios.crossings import (
+    DynamicObjectCrossing,
+    ParkingCrossingPedestrian,
+    PedestrianCrossing,
+)
+from linkvla.launch.evaluation.scenarios.obstacles import Accident, ConstructionObstacle, ParkedObstacle
+from linkvla.launch.evaluation.scenarios.scene import Scene
+from linkvla.launch.evaluation.scenarios.scenery import NoRoomError, Scenery
+from linkvla.launch.evaluation.scenarios.script import Script
+from linkvla.launch.evaluation.traffic import BackgroundTraffic
+from linkvla.model.interface.errors import RouteError
+
+logger = logging.getLogger(__name__)
+
+PLAYED: dict[str, type[Scene]] = {
+    "Accident": Accident,
+    "AccidentTwoWays": Accident,
+    "ConstructionObstacle": ConstructionObstacle,
+    "ConstructionObstacleTwoWays": ConstructionObstacle,
+    "DynamicObjectCrossing": DynamicObjectCrossing,
+    "HardBreakRoute": HardBreakRoute,
+    "ParkedObstacle": ParkedObstacle,
+    "ParkedObstacleTwoWays": ParkedObstacle,
+    "ParkingCrossingPedestrian": ParkingCrossingPedestrian,
+    "PedestrianCrossing": PedestrianCrossing,
+}
+"""The built-in route runner's scenes by the leaderboard's scenario type."""
+
+_TRIGGER = 5.0  # m along the route, before the trigger point
+_OFF_ROUTE = 5.0  # m; a trigger farther from the route belongs to another one
+_WINDOW = 5  # route points looked at beyond the present one
+
+
+class Director:
+    """Plays the scenarios of one route. A context manager: what they placed goes with it.
+
+    Args:
+        specs: as in the route file.
+        line: the dense route.
+        client, world, town: connected, in synchronous mode; the client's map.
+        traffic: the background cars.
+        seed: of the choice of models.
+    """
+
+    def __init__(
+        self,
+        specs: Sequence[ScenarioSpec],
+        line: RouteLine,
+        client: carla.Client,
+        world: carla.World,
+        town: carla.Map,
+        traffic: BackgroundTraffic,
+        seed: int = 0,
+    ) -> None:
+        self._line, self._index = line, 0
+        self._scenery = Scenery(client, world, seed)
+        self._scenes: list[tuple[float, Scene]] = []
+        self.skipped: list[str] = []
+        try:
+            for spec in specs:
+                self._stage(spec, town, traffic)
+        except BaseException:
+            self._scenery.close()
+            raise
+
+    def _stage(self, spec: ScenarioSpec, town: carla.Map, traffic: BackgroundTraffic) -> None:
+        placed = self._scenery.ids
+        try:
+            if spec.type not in PLAYED:
+                raise NoRoomError("the built-in runner does not play this type")
+            script = Script.read(spec)
+            arc = self._arc_of(script.trigger)
+            scene = PLAYED[spec.type](script, town, self._scenery, traffic)
+            scene.set_up()
+        except (NoRoomError, RouteError) as error:
+            self._scenery.remove([number for number in self._scenery.ids if number not in placed])
+            self.skipped.append(f"{spec.type}: {error}")
+            logger.warning("scenario %s (%s) is left out: %s", spec.name, spec.type, error)
+            return
+        self._scenes.append((arc, scene))
+
+    def _arc_of(self, trigger: tuple[float, float, float]) -> float:
+        distances = np.linalg.norm(self._line.points - np.array(trigger), axis=1)
+        nearest = int(np.argmin(distances))
+        if distances[nearest] > _OFF_ROUTE:
+            raise NoRoomError(f"its trigger is {distances[nearest]:.1f} m off the route")
+        return float(self._line.arcs[nearest])
+
+    @property
+    def oncoming_lane_allowed(self) -> bool:
+        """Whether a scenario forces the ego into the oncoming lane at present."""
+        return any(scene.oncoming_lane_allowed for _, scene in self._scenes)
+
+    @property
+    def actor_ids(self) -> tuple[int, ...]:
+        """Of everything that the scenarios have placed."""
+        return self._scenery.ids
+
+    def step(self, facts: EgoFacts) -> list[Infraction]:
+        """Play one tick; returns what the ego made itself guilty of in it."""
+        self._index = self._line.advance(self._index, facts.location, _WINDOW)
+        arc = float(self._line.arcs[self._index])
+        events = (scene.step(facts, arc > trigger - _TRIGGER) for trigger, scene in self._scenes)
+        return [event for event in events if event is not None]
+
+    def __enter__(self) -> Director:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._scenery.close()

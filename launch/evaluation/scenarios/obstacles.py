@@ -1,0 +1,140 @@
+"""Scenarios in which something stands in the ego's lane: a parked car, an accident, road works.
+
+Distances and displacements are those of scenario_runner's scenarios of the same names. What differs: in the two-way
+variants no cars of the scenario's own come along the other lane; it is the background traffic that does.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator
+
+import carla
+
+from linkvla.launch.evaluation.facts import EgoFacts, Infraction
+from linkvla.launch.evaluation.scenarios.places import ON_THE_ROAD, ahead, outermost, shifted
+from linkvla.launch.evaluation.scenarios.scene import Scene
+
+_DROP = 1.0  # m above the road, as vehicles are placed
+_BEYOND = 50.0  # m past the obstacle, where the scenario ends
+_SEEN_FROM = 50.0  # m before the obstacle, from where on the ego can be expected to know of it
+_MAKES_UP_ITS_MIND = 5.0  # s
+_QUEUE = 40.0  # m before an obstacle in which no background car may come to stand
+_LANE = 2.0  # m from the middle of the lane
+_TENDED_EVERY = 10  # ticks
+
+_Lights = carla.VehicleLightState
+_POLICE = _Lights.Special1 | _Lights.Special2 | _Lights.Position
+_HAZARD = _Lights.RightBlinker | _Lights.LeftBlinker | _Lights.Position
+
+
+class Obstacle(Scene):
+    """What all of them share: a blocked stretch of lane, a sign at its beginning, an end beyond it."""
+
+    time_limit = 240.0
+    sign = "static.prop.warningaccident"
+    default_distance = 120.0  # m from the trigger to the obstacle
+
+    def set_up(self) -> None:
+        """The sign beside the road, then the obstacle."""
+        self._ids: list[int] = []
+        self._first = self._last = ahead(self.start, self.script.number("distance", self.default_distance))
+        self._put_sign()
+        for actor in self._block():
+            self._ids.append(actor.id)
+        self._end = ahead(self._last, _BEYOND).transform
+        self._seen_at: float | None = None
+        self._kept_free = _before_and_along(self._first, self._last)
+
+    @abstractmethod
+    def _block(self) -> Iterator[carla.Actor]:
+        """Place what stands in the lane, from ``_first`` on; moves ``_last`` on."""
+
+    @property
+    def _two_ways(self) -> bool:
+        return self.script.type.endswith("TwoWays")
+
+    @property
+    def oncoming_lane_allowed(self) -> bool:
+        """In the two-way variants, from when the ego has stood before the obstacle for a while, to the end."""
+        return self._two_ways and not self.over and self._mind_made_up
+
+    _mind_made_up = False
+
+    def step(self, facts: EgoFacts, triggered: bool) -> Infraction | None:
+        """Background cars know no way round: those that would queue up are taken away, also before the beginning."""
+        if not self.over and facts.tick % _TENDED_EVERY == 0:
+            self._traffic.remove(self._traffic.near(self._kept_free, _LANE))
+        return super().step(facts, triggered)
+
+    def play(self, facts: EgoFacts, since: float) -> None:
+        """Watch where the ego is."""
+        place = carla.Location(*facts.location)
+        if self._seen_at is None and place.distance(self._first.transform.location) < _SEEN_FROM:
+            self._seen_at = facts.time
+        self._mind_made_up = self._seen_at is not None and facts.time - self._seen_at >= _MAKES_UP_ITS_MIND
+        along = self._end.get_forward_vector()
+        offset = place - self._end.location
+        self.over = along.x * offset.x + along.y * offset.y > 0.0
+
+    def clear(self) -> None:
+        """The road is free again."""
+        self._scenery.remove(self._ids)
+
+    def _put_sign(self) -> None:
+        edge = outermost(self.start, self.script.side, ON_THE_ROAD)
+        aside = self.script.side * 0.8 * edge.lane_width
+        self._ids.append(self._scenery.prop(self.sign, shifted(edge, aside, 0.2, 90.0)).id)
+
+    def _aside(self, waypoint: carla.Waypoint, share: float) -> carla.Transform:
+        """A vehicle's pose, displaced by a share of half the lane's width."""
+        return shifted(waypoint, self.script.side * share * waypoint.lane_width / 2, _DROP)
+
+
+class ParkedObstacle(Obstacle):
+    """A car that was parked in the lane, its hazard lights on."""
+
+    def _block(self) -> Iterator[carla.Actor]:
+        yield self._scenery.car(self._aside(self._first, 0.7), _HAZARD)
+
+
+class Accident(Obstacle):
+    """A police car and, behind it, two cars that have met."""
+
+    def _block(self) -> Iterator[carla.Actor]:
+        yield self._scenery.vehicle("vehicle.dodge.charger_police_2020", self._aside(self._first, 0.6), _POLICE)
+        for distance in (10.0, 6.0):
+            self._last = ahead(self._last, distance)
+            yield self._scenery.car(self._aside(self._last, 0.6))
+
+
+class ConstructionObstacle(Obstacle):
+    """A warning board and a rectangle of cones around debris."""
+
+    sign = "static.prop.warningconstruction"
+    default_distance = 100.0
+
+    def _block(self) -> Iterator[carla.Actor]:
+        wide = 0.85 * self.start.lane_width / 2
+        side = self.script.side
+        yield self._scenery.prop("static.prop.trafficwarning", shifted(self._first, 0.0, 0.0, 270.0, -5.0))
+        yield self._scenery.prop("static.prop.dirtdebris02", shifted(self._first, 0.0, 0.0, 90.0, 2.0))
+        rows = [(-side * wide, forward) for forward in (2.0, 4.0, 6.0, 8.0)]
+        rows += [(-side * (wide - across), 8.0) for across in (1.0, 2.0, 3.0)]
+        for right, forward in rows:
+            yield self._scenery.prop("static.prop.constructioncone", shifted(self._first, right, 0.1, 0.0, forward))
+        self._last = ahead(self._first, 8.0)
+
+
+def _before_and_along(first: carla.Waypoint, last: carla.Waypoint) -> list[tuple[float, float]]:
+    """Places (m, world) in the middle of the lane, from where a queue would begin to the obstacle's end."""
+    waypoint, gone, found = last, 0.0, []
+    reach = _QUEUE + last.transform.location.distance(first.transform.location)
+    while gone < reach:
+        place = waypoint.transform.location
+        found.append((place.x, place.y))
+        before = waypoint.previous(_LANE)
+        if not before:
+            break
+        waypoint, gone = before[0], gone + _LANE
+    return found

@@ -1,0 +1,68 @@
+"""A scenario as it is played: set up before the drive, begun at its trigger, over when it has had its say."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+import carla
+
+from linkvla.launch.evaluation.facts import EgoFacts, Infraction
+from linkvla.launch.evaluation.scenarios.scenery import Scenery
+from linkvla.launch.evaluation.scenarios.script import Script
+from linkvla.launch.evaluation.traffic import BackgroundTraffic
+
+
+class Scene(ABC):
+    """One scenario of a route.
+
+    Args:
+        script: what the route file says.
+        town: the client's map.
+        scenery: where actors come from.
+        traffic: the background cars.
+    """
+
+    time_limit: ClassVar[float | None] = None
+    """Seconds after its beginning by which the ego must be through; later is an infraction (leaderboard: 240 s where
+    something blocks the lane)."""
+
+    def __init__(self, script: Script, town: carla.Map, scenery: Scenery, traffic: BackgroundTraffic) -> None:
+        self.script = script
+        self.start = town.get_waypoint(carla.Location(*script.trigger))
+        self._town, self._scenery, self._traffic = town, scenery, traffic
+        self._began: float | None = None
+        self.over = False
+
+    @property
+    def oncoming_lane_allowed(self) -> bool:
+        """Whether the ego cannot but use the oncoming lane at present."""
+        return False
+
+    @abstractmethod
+    def set_up(self) -> None:
+        """Place the actors. Raises NoRoomError."""
+
+    @abstractmethod
+    def play(self, facts: EgoFacts, since: float) -> None:
+        """One tick after the beginning, which was ``since`` seconds ago; sets ``over`` at the end."""
+
+    @abstractmethod
+    def clear(self) -> None:
+        """Called once when the scene is over."""
+
+    def step(self, facts: EgoFacts, triggered: bool) -> Infraction | None:
+        """One tick; ``triggered`` once the ego has come to the trigger. Returns the infraction of being too late."""
+        if self.over:
+            return None
+        if self._began is None and not triggered:
+            return None
+        if self._began is None:
+            self._began = facts.time
+        since = facts.time - self._began
+        self.play(facts, since)
+        late = not self.over and self.time_limit is not None and since > self.time_limit
+        self.over = self.over or late
+        if self.over:
+            self.clear()
+        return Infraction("scenario_timeouts", f"Agent timed out a scenario: {self.script.name}") if late else None

@@ -1,0 +1,86 @@
+"""The actors of a route's scenarios: placed by a seed, removed at the end."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+
+import carla
+
+
+class NoRoomError(Exception):
+    """Something could not be placed where a scenario wants it."""
+
+
+class Scenery:
+    """Places actors in a world; the same seed places the same ones.
+
+    Args:
+        client: connected.
+        world: in synchronous mode.
+        seed: of the choice of models.
+    """
+
+    def __init__(self, client: carla.Client, world: carla.World, seed: int) -> None:
+        self._client, self._world = client, world
+        self._library = world.get_blueprint_library()
+        self._choice = random.Random(seed)
+        self._ids: list[int] = []
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """Of the actors that are there."""
+        return tuple(self._ids)
+
+    def car(self, pose: carla.Transform, lights: int = 0) -> carla.Vehicle:
+        """A passenger car of the seed's choice, with its hand brake on."""
+        models = sorted((one for one in self._library.filter("vehicle.*") if _is_car(one)), key=lambda one: one.id)
+        return self._stand(self._choice.choice(models), pose, lights)
+
+    def vehicle(self, model: str, pose: carla.Transform, lights: int = 0) -> carla.Vehicle:
+        """A vehicle of one model, with its hand brake on."""
+        return self._stand(self._library.find(model), pose, lights)
+
+    def walker(self, pose: carla.Transform) -> carla.Walker:
+        """A pedestrian of the seed's choice."""
+        models = sorted(self._library.filter("walker.pedestrian.*"), key=lambda one: one.id)
+        return self._place(self._choice.choice(models), pose)
+
+    def prop(self, model: str, pose: carla.Transform) -> carla.Actor:
+        """A thing that stays where it is put."""
+        prop = self._place(self._library.find(model), pose)
+        prop.set_simulate_physics(False)
+        return prop
+
+    def remove(self, ids: list[int]) -> None:
+        """Take actors away; those that are gone already do not matter."""
+        self._ids = [number for number in self._ids if number not in ids]
+        self._client.apply_batch_sync([carla.command.DestroyActor(number) for number in ids], False)
+
+    def close(self) -> None:
+        """Take everything away; a dead simulator is not an error here."""
+        with contextlib.suppress(RuntimeError):
+            self.remove(list(self._ids))
+
+    def _stand(self, blueprint: carla.ActorBlueprint, pose: carla.Transform, lights: int) -> carla.Vehicle:
+        blueprint.set_attribute("role_name", "scenario")
+        vehicle = self._place(blueprint, pose)
+        vehicle.apply_control(carla.VehicleControl(hand_brake=True))
+        if lights:
+            vehicle.set_light_state(carla.VehicleLightState(lights))
+        return vehicle
+
+    def _place(self, blueprint: carla.ActorBlueprint, pose: carla.Transform) -> carla.Actor:
+        actor = self._world.try_spawn_actor(blueprint, pose)
+        if actor is None:
+            place = pose.location
+            raise NoRoomError(f"no room for {blueprint.id} at ({place.x:.1f}, {place.y:.1f}, {place.z:.1f})")
+        self._ids.append(actor.id)
+        return actor
+
+
+def _is_car(blueprint: carla.ActorBlueprint) -> bool:
+    def text(name: str) -> str:
+        return blueprint.get_attribute(name).as_str() if blueprint.has_attribute(name) else ""
+
+    return text("base_type") == "car" and not text("special_type")

@@ -1,0 +1,64 @@
+"""What a route file says about a scenario: where it begins and with which parameters."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from xml.etree import ElementTree
+
+from linkvla.launch.evaluation.route_file import ScenarioSpec
+from linkvla.model.interface.errors import RouteError
+
+SIDES = {"right": 1.0, "left": -1.0}
+"""Sign along a lane's right vector."""
+
+
+@dataclass(frozen=True)
+class Script:
+    """A scenario of a route file, read.
+
+    ``<scenario name type><trigger_point x y z yaw/> <parameter value=.../> ...</scenario>``, as in the leaderboard.
+    """
+
+    name: str
+    type: str
+    trigger: tuple[float, float, float]  # m, world
+    parameters: dict[str, str]  # by name
+
+    @classmethod
+    def read(cls, spec: ScenarioSpec) -> Script:
+        """Raises RouteError: no trigger point, or one that is not three numbers."""
+        element = ElementTree.fromstring(spec.xml)
+        point = element.find("trigger_point")
+        if point is None:
+            raise RouteError(f"scenario {spec.name!r} has no <trigger_point>; it says where the scenario begins")
+        trigger = tuple(_number(point.get(axis, ""), f"scenario {spec.name!r}, trigger_point {axis}") for axis in "xyz")
+        values = {child.tag: child.get("value") for child in element if child.get("value") is not None}
+        return cls(spec.name or spec.type, spec.type, trigger, values)
+
+    def number(self, name: str, default: float) -> float:
+        """A parameter that is a number; raises RouteError where it is not."""
+        text = self.parameters.get(name)
+        return default if text is None else _number(text, f"scenario {self.name!r}, {name}")
+
+    def word(self, name: str, default: str) -> str:
+        """A parameter that is a word."""
+        return self.parameters.get(name, default)
+
+    @property
+    def side(self) -> float:
+        """1 for ``direction`` right (which it is if left out), -1 for left; raises RouteError for anything else."""
+        direction = self.word("direction", "right")
+        if direction not in SIDES:
+            raise RouteError(f"scenario {self.name!r}: direction must be right or left, got {direction!r}")
+        return SIDES[direction]
+
+
+def _number(text: str, what: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise RouteError(f"{what} must be a finite number, got {text!r}")
+    return value

@@ -1,0 +1,90 @@
+"""What a route file may say about scenarios, when one begins and ends, and what it means for the judges."""
+
+import pytest
+
+from linkvla.launch.evaluation.facts import EgoFacts
+from linkvla.launch.evaluation.route_file import ScenarioSpec
+from linkvla.launch.evaluation.scenarios.scene import Scene
+from linkvla.launch.evaluation.scenarios.script import Script
+from linkvla.model.interface.errors import RouteError
+
+
+def spec(inside: str, kind: str = "ParkedObstacle") -> ScenarioSpec:
+    return ScenarioSpec("one", kind, f'<scenario name="one" type="{kind}">{inside}</scenario>')
+
+
+TRIGGER = '<trigger_point x="1.5" y="-2" z="0" yaw="90" />'
+
+
+def test_a_script_holds_trigger_and_parameters():
+    script = Script.read(spec(TRIGGER + '<distance value="50" /><direction value="left" />'))
+    assert script.trigger == (1.5, -2.0, 0.0)
+    assert script.number("distance", 120.0) == 50.0
+    assert script.number("speed", 60.0) == 60.0
+    assert script.side == -1.0
+
+
+@pytest.mark.parametrize(
+    ("inside", "asked", "message"),
+    [
+        ("", lambda script: script, "no <trigger_point>"),
+        ('<trigger_point x="1" y="2" />', lambda script: script, "trigger_point z must be a finite number"),
+        (TRIGGER + '<distance value="far" />', lambda script: script.number("distance", 1.0), "distance must be"),
+        (TRIGGER + '<distance value="nan" />', lambda script: script.number("distance", 1.0), "finite"),
+        (TRIGGER + '<direction value="up" />', lambda script: script.side, "right or left, got 'up'"),
+    ],
+)
+def test_a_damaged_script_is_refused_with_its_reason(inside, asked, message):
+    with pytest.raises(RouteError, match=message):
+        asked(Script.read(spec(inside)))
+
+
+class Town:
+    def get_waypoint(self, location):
+        return location
+
+
+class Counted(Scene):
+    """Over after ``length`` seconds."""
+
+    time_limit = 20.0
+
+    def __init__(self, length: float) -> None:
+        super().__init__(Script.read(spec(TRIGGER)), Town(), None, None)
+        self.length, self.played, self.cleared = length, [], 0
+
+    def set_up(self):
+        pass
+
+    def play(self, facts, since):
+        self.played.append(since)
+        self.over = since >= self.length
+
+    def clear(self):
+        self.cleared += 1
+
+
+def at(time: float) -> EgoFacts:
+    return EgoFacts(time=time, tick=int(time * 20), location=(0.0, 0.0, 0.0), yaw=0.0, speed=5.0)
+
+
+def test_a_scene_is_played_from_its_trigger_on_and_cleared_once():
+    scene = Counted(length=5.0)
+    events = [scene.step(at(time), triggered=time >= 10.0) for time in range(40)]
+    assert scene.played == [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]
+    assert (scene.over, scene.cleared) == (True, 1)
+    assert not any(events)
+
+
+def test_a_scene_once_begun_goes_on_behind_its_trigger():
+    scene = Counted(length=5.0)
+    for time in range(10):
+        scene.step(at(time), triggered=time == 2)
+    assert scene.over
+
+
+def test_who_does_not_get_through_in_time_is_guilty_once():
+    scene = Counted(length=1000.0)
+    events = [event for time in range(100) if (event := scene.step(at(time), triggered=True))]
+    assert [event.kind for event in events] == ["scenario_timeouts"]
+    assert (scene.over, scene.cleared) == (True, 1)
