@@ -81,9 +81,13 @@ def read_routes(path: str | Path, subset: str | None = None) -> list[RouteSpec]:
 def write_route_file(route: RouteSpec, path: Path) -> None:
     """Write a route file with this route alone, as it was read: weathers and scenarios to the letter.
 
-    What official parsers insist on and this reader does not is added: a ``<scenarios>`` element, and each ``z``.
+    What official parsers insist on and this reader does not is added: a ``<scenarios>`` element, and each ``z``. An
+    empty ``<weathers>``, on which they stumble, is left out: without it they take their usual weather.
     """
     element = ElementTree.fromstring(route.xml)
+    weathers = element.find("weathers")
+    if weathers is not None and not route.weathers:
+        element.remove(weathers)
     if element.find("scenarios") is None:
         ElementTree.SubElement(element, "scenarios")
     for position in element.iterfind("./waypoints/position"):

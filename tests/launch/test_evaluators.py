@@ -99,11 +99,13 @@ def test_route_files_of_one_route_keep_its_text_and_gain_what_official_parsers_n
 
     bare = _write(
         tmp_path / "bare.xml",
-        '<routes><route id="1" town="A"><waypoints><position x="0" y="0"/><position x="9" y="0"/></waypoints>'
+        '<routes><route id="1" town="A"><weathers/><waypoints><position x="0" y="0"/><position x="9" y="0"/></waypoints>'
         "</route></routes>",
     )
     write_route_file(read_routes(bare)[0], tmp_path / "bare_one.xml")
-    assert "<scenarios" in (tmp_path / "bare_one.xml").read_text()
+    text = (tmp_path / "bare_one.xml").read_text()
+    assert "<scenarios" in text
+    assert "<weathers" not in text
 
 
 def test_leaderboard_is_started_in_its_checkout_with_one_route_and_never_resumes(checkouts, task, monkeypatch):

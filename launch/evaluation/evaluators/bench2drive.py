@@ -51,7 +51,7 @@ class Bench2DriveEvaluator(OfficialEvaluator):
         return self._checkout
 
     def check(self, routes: Sequence[RouteSpec] = (), agent: str = "linkvla") -> None:
-        """See ``Evaluator.check``; a route without a scenario, or with an empty list of weathers, crashes it."""
+        """See ``Evaluator.check``; a route without a scenario crashes it."""
         for route in routes:
             if not route.scenarios:
                 raise RouteError(
