@@ -47,9 +47,9 @@ class LinkVLADriver:
     """What LinkVLA adds to an ``AutonomousAgent`` base, an evaluator's or ours, with ``AnyEvaluator`` between the two.
 
     For observers: ``last_plan`` (the last one driven on), ``last_observation``, ``last_command``, ``last_state`` (None
-    until there is one), ``last_instruction`` (None where none is in force), ``control_source``, one of "first tick",
-    "model", "stuck release", "held plan", "safe stop", ``timing``, milliseconds of each stage of the last tick, and
-    ``incidents``.
+    until there is one), ``last_instruction`` (None where none is in force), ``last_words``, ``control_source``, one of
+    "first tick", "model", "stuck release", "held plan", "safe stop", ``timing``, milliseconds of each stage of the last
+    tick, and ``incidents``.
     """
 
     tracks: type[Enum] = Track
@@ -115,6 +115,11 @@ class LinkVLADriver:
     def say(self, text: str, duration: float | None = None) -> None:
         """Tell the car what to do, from the next tick on; see ``InstructionDesk.say``."""
         self._passenger.desk.say(text, duration)
+
+    @property
+    def last_words(self) -> str:
+        """What the network said last, while it was told the same; "" for nothing."""
+        return "" if self._passenger is None else self._passenger.said
 
     def destroy(self) -> None:
         """Let go of everything; the policy goes back to where the next route takes it from. May be called twice."""

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from linkvla.agent.environment import save_folder
 from linkvla.agent.instruction.desk import InstructionDesk
 from linkvla.agent.instruction.interface import Instruction, Moment
 from linkvla.agent.localization.state_estimator import EgoState
 from linkvla.agent.navigation.route_planner import Guidance
 from linkvla.agent.recorder import Recorder, TickRecord
 from linkvla.agent.settings import AgentSettings
+from linkvla.model.interface.errors import ConfigurationError
 from linkvla.model.interface.types import Plan
 
 if TYPE_CHECKING:
@@ -29,7 +31,8 @@ class Passenger:
         camera: the rig of the checkpoint, with ``as_dict``.
 
     Raises:
-        ConfigurationError: a timeline that cannot be read, a folder that cannot be written to, a port that is taken.
+        ConfigurationError: a timeline that cannot be read, a folder that cannot be written to or that nobody has named,
+            a port that is taken.
     """
 
     def __init__(self, settings: AgentSettings, camera: Any) -> None:
@@ -38,11 +41,13 @@ class Passenger:
         self._first_time: float | None = None
         self._now: Moment | None = None
         self._heard: Instruction | None = None
+        self._said_under: str | None = None  # the instruction that was in force then
+        self.said = ""  # what the network said last, while it was told the same
         self.desk = InstructionDesk.opened(settings.instructions, console=settings.console, listen=settings.listen)
         try:
             if settings.record:
                 header = {"agent": settings.checkpoint, "settings": asdict(settings), "camera": camera.as_dict()}
-                self._recorder = Recorder(Path(settings.record), header, settings.record_pictures)
+                self._recorder = Recorder(_folder(settings.record), header, settings.record_pictures)
         except BaseException:
             self.desk.close()
             raise
@@ -96,6 +101,10 @@ class Passenger:
             image=image,
         )
         self._ticks += 1
+        if plan is not None and plan.language:
+            self.said, self._said_under = plan.language, tick.instruction
+        elif tick.instruction != self._said_under:
+            self.said = ""
         self.desk.publish(tick)
         if self._recorder is not None:
             self._recorder.record(tick)
@@ -105,3 +114,13 @@ class Passenger:
         self.desk.close()
         if self._recorder is not None:
             self._recorder.close()
+
+
+def _folder(record: str) -> Path:
+    """Where the record goes."""
+    if record != "auto":
+        return Path(record)
+    folder = save_folder()
+    if folder is None:
+        raise ConfigurationError("record=auto records into the folder that SAVE_PATH names; set it, or name a folder")
+    return folder

@@ -31,7 +31,7 @@ class AgentSettings:
     listen: int = 0  # port on 127.0.0.1 at which instructions are taken; 0 for none
     refuse_unsafe: bool = False  # an instruction that is not safe is refused, in words, and not followed
     agreement: str = "off"  # are words and plan compared: "off", "on", or every Nth plan that comes with words
-    record: str = ""  # folder into which the drive is recorded
+    record: str = ""  # folder into which the drive is recorded; "auto" is the one that SAVE_PATH names
     record_pictures: int = 0  # ticks from one recorded picture to the next; 0 for none
 
     def __post_init__(self) -> None:

@@ -29,6 +29,23 @@ Traffic = Annotated[
 Threads = Annotated[
     int | None, typer.Option(metavar="N", min=1, help="Threads for the network; as torch chooses if left out.")
 ]
+Instructions = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Timeline of instructions in YAML: time, distance, place or route % -> text."),
+]
+Language = Annotated[
+    str, typer.Option(metavar="off|on|N", help="A commentary before the actions: never, always, or on every Nth frame.")
+]
+Agreement = Annotated[
+    str,
+    typer.Option(
+        metavar="off|on|N",
+        help="Compare words with the plan: never, always, or for every Nth plan that comes with words.",
+    ),
+]
+RefuseUnsafe = Annotated[
+    bool, typer.Option("--refuse-unsafe", help="An instruction that is not safe is refused, in words.")
+]
 
 
 def out_option(default: str) -> object:

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from linkvla.launch.evaluation.evaluate_settings import EvaluateSettings
     from linkvla.launch.evaluation.records import RouteRecord
     from linkvla.launch.evaluation.route_file import RouteSpec
+    from linkvla.launch.evaluation.tick_recorder import TickRecorder
     from linkvla.launch.evaluation.tick_view import TickView
-    from linkvla.launch.report.video import VideoWriter
+    from linkvla.launch.report.film import DriveFilm
 
 AGENTS = ("linkvla", "expert")
 HELD_OUT_ROUTES = Path(__file__).parent / "evaluation" / "routes" / "heldout.xml"
 DEFAULT_ROUTE_ID = "5"  # of the held-out routes: Maple, 415 m, a stop sign and two junctions with lights
-TICKS_PER_PICTURE = 2  # 20 Hz simulation, 10 Hz film
 
 
 @dataclass(frozen=True)
@@ -46,17 +46,58 @@ class DriveSettings:
     threads: int | None = None  # of the network; None: torch's choice
     traffic: int | None = None  # background cars; None: by the size of the town
     video: bool = True
+    language: str = "off"  # commentary: "off", "on", or a number of frames
+    agreement: str = "off"  # comparison of words and plan: "off", "on", or every so manyth plan with words
+    instructions: Path | None = None  # a timeline of instructions
+    console: bool = False  # lines of standard input are instructions
+    listen: int = 0  # port at which instructions are taken; 0: none
+    refuse_unsafe: bool = False  # unsafe instructions are refused
+    record: bool = False  # leave ticks.jsonl too, see ``linkvla.agent.recorder``
+    record_pictures: int = 0  # ticks from one recorded picture to the next; 0: none
 
     def __post_init__(self) -> None:
         if self.agent not in AGENTS:
             raise ConfigurationError(f"agent must be one of {', '.join(AGENTS)}, got {self.agent!r}")
         if self.out is not None and self.out.exists() and (not self.out.is_dir() or any(self.out.iterdir())):
             raise ConfigurationError(f"{self.out} exists and is not an empty folder; name a new one with --out")
+        words = (self.language, self.agreement) != ("off", "off") or self.instructions or self.console or self.listen
+        if self.agent != "linkvla" and words:
+            raise ConfigurationError(f"{self.agent!r} neither listens nor speaks; drive with the agent 'linkvla'")
 
     @property
     def driver(self) -> str:
         """Who drives, for people."""
         return self.checkpoint if self.agent == "linkvla" else self.agent
+
+    def evaluation(self, folder: Path | None = None) -> EvaluateSettings:
+        """A drive is an evaluation of one route: who drives is set up and checked in the same way.
+
+        Args:
+            folder: for the record of the drive, if there is to be one.
+
+        Raises:
+            ConfigurationError: options that the agent does not take.
+        """
+        from linkvla.agent.settings import AgentSettings
+        from linkvla.launch.evaluation.evaluate_settings import EvaluateSettings
+
+        options = AgentSettings(
+            language=self.language,
+            agreement=self.agreement,
+            instructions="" if self.instructions is None else str(self.instructions),
+            console=self.console,
+            listen=self.listen,
+            refuse_unsafe=self.refuse_unsafe,
+            record=str(folder) if self.record and folder is not None else "",
+            record_pictures=self.record_pictures,
+        )
+        return EvaluateSettings(
+            routes=self.routes_file or HELD_OUT_ROUTES,
+            checkpoint=self.checkpoint,
+            agent=self.agent,
+            agent_options=options.text.partition(";")[2] if self.agent == "linkvla" else "",
+            threads=self.threads,
+        )
 
 
 def drive(settings: DriveSettings, console: Console | None = None) -> RouteRecord:
@@ -70,13 +111,16 @@ def drive(settings: DriveSettings, console: Console | None = None) -> RouteRecor
     Raises:
         LinkVLAError, CarlaServerError: bad input, or a simulator that does not start; before anything is written.
     """
+    from linkvla.agent.instruction.timeline_file import read_timeline
     from linkvla.launch.carla_server.process import SimServer
     from linkvla.launch.evaluation.preflight import check_agent
 
     console = console or Console()
-    route = _pick_route(settings)
+    route = pick_route(settings.routes_file, settings.route_id, settings.towns)
+    if settings.instructions is not None:
+        read_timeline(settings.instructions)  # what is wrong with it is said before anything is started
     with console.status(f"loading {settings.driver}"):
-        sensors = check_agent(_evaluation(settings))
+        sensors = check_agent(settings.evaluation())
     out = settings.out or Path("output") / f"drive-{datetime.now():%Y%m%d-%H%M%S}"
     part = out.with_name(f".{out.name}.part")
     shutil.rmtree(part, ignore_errors=True)
@@ -95,72 +139,63 @@ def drive(settings: DriveSettings, console: Console | None = None) -> RouteRecor
     return record
 
 
-def _pick_route(settings: DriveSettings) -> RouteSpec:
+def pick_route(routes_file: Path | None, route_id: str | None, towns: tuple[Path, ...]) -> RouteSpec:
+    """A route that can be driven.
+
+    Args:
+        routes_file: None: the held-out routes.
+        route_id: None: the first route of the file; of the held-out ones, DEFAULT_ROUTE_ID.
+        towns: folders with further towns.
+
+    Raises:
+        RouteError: no such file, route or town.
+    """
     from linkvla.launch.evaluation.preflight import check_routes
     from linkvla.launch.evaluation.route_file import read_routes
 
-    file = settings.routes_file or HELD_OUT_ROUTES
+    file = routes_file or HELD_OUT_ROUTES
     routes = read_routes(file)
-    wanted = settings.route_id or (DEFAULT_ROUTE_ID if settings.routes_file is None else routes[0].id)
+    wanted = route_id or (DEFAULT_ROUTE_ID if routes_file is None else routes[0].id)
     for route in routes:
         if route.id == wanted:
-            check_routes([route], settings.towns)
+            check_routes([route], towns)
             return route
     known = ", ".join(route.id for route in routes[:20]) + (", ..." if len(routes) > 20 else "")
     raise RouteError(f"{file} has no route {wanted!r}; its routes are {known}")
 
 
-def _evaluation(settings: DriveSettings) -> EvaluateSettings:
-    """A drive is an evaluation of one route: who drives is set up and checked in the same way."""
-    from linkvla.launch.evaluation.evaluate_settings import EvaluateSettings
-
-    return EvaluateSettings(
-        routes=settings.routes_file or HELD_OUT_ROUTES,
-        checkpoint=settings.checkpoint,
-        agent=settings.agent,
-        threads=settings.threads,
-    )
-
-
 class _Observer:
     """Feeds progress and film from the route runner's ticks."""
 
-    def __init__(self, show: Callable[[Any], None], film: Path | None, sensors: Callable[[], list[dict]]) -> None:
+    def __init__(self, show: Callable[[Any], None], film: DriveFilm | None, record: TickRecorder | None) -> None:
         self._show = show
         self._film = film
-        self._sensors = sensors
-        self._video: VideoWriter | None = None
+        self._record = record
 
     def __call__(self, tick: TickView) -> None:
+        from linkvla.launch.report.film import TICKS_PER_PICTURE
         from linkvla.launch.report.tick_adapter import view_of
 
-        if tick.tick % TICKS_PER_PICTURE:
-            return
-        view = view_of(tick)
-        self._show(view)
+        if tick.tick % TICKS_PER_PICTURE == 0:
+            self._show(view_of(tick))
         if self._film is not None:
-            if self._video is None:
-                self._video = self._open(tick)
-            self._video.add(view)
+            self._film.add(tick)
+        if self._record is not None:
+            self._record.add(tick)
 
     def close(self, keep: bool) -> None:
-        if self._video is not None:
-            if keep:
-                self._video.close()
-            else:
-                self._video.discard()
-
-    def _open(self, tick: TickView) -> VideoWriter:
-        from linkvla.launch.report.tick_adapter import camera_of
-        from linkvla.launch.report.video import Composer, VideoWriter
-
-        return VideoWriter(self._film, Composer(camera_of(self._sensors()), tick.carla_map, tick.route_points))
+        if self._record is not None:
+            self._record.close()
+        if self._film is not None:
+            self._film.close(keep)
 
 
 def _run(settings: DriveSettings, route: RouteSpec, server: SimServer, folder: Path, console: Console) -> RouteRecord:
     from linkvla.launch.evaluation.evaluators.agent_files import agent_maker
     from linkvla.launch.evaluation.route_runner import run_route
     from linkvla.launch.evaluation.run_settings import RunSettings
+    from linkvla.launch.evaluation.tick_recorder import TickRecorder
+    from linkvla.launch.report.film import DriveFilm
     from linkvla.launch.report.progress import DriveProgress
 
     make_agent = agent_maker(settings.agent)
@@ -170,12 +205,18 @@ def _run(settings: DriveSettings, route: RouteSpec, server: SimServer, folder: P
         agents.append(make_agent(host, port))
         return agents[-1]
 
-    config = _evaluation(settings).agent_config
+    config = settings.evaluation(folder).agent_config
     run_settings = RunSettings(seed=settings.seed, traffic=settings.traffic, agent_config=config)
+    if settings.console:
+        console.print("Type what the car is to do and press Enter; an empty line takes it back.")
+    if settings.listen:
+        console.print(f"Tell the car what to do at http://127.0.0.1:{settings.listen}/", highlight=False)
     console.print(f"Driving route [bold]{route.id}[/bold] in {route.town} with [bold]{settings.driver}[/bold]")
     with DriveProgress(console) as progress:
-        film = folder / "drive.mp4" if settings.video else None
-        observer = _Observer(progress.update, film, lambda: agents[-1].sensors())
+        film = DriveFilm(folder / "drive.mp4", lambda: agents[-1].sensors()) if settings.video else None
+        # The network keeps a record of its own, which knows more than can be seen from here.
+        record = TickRecorder(folder, settings.agent) if settings.record and settings.agent != "linkvla" else None
+        observer = _Observer(progress.update, film, record)
         try:
             record = run_route(server, route, make_and_keep, run_settings, observer)
         except BaseException:

@@ -1,7 +1,8 @@
 """A small HTTP endpoint on this machine: say something to the car, and see how it drives.
 
     GET    /              a page to type in
-    GET    /state         the last tick as JSON, with the keys of ``linkvla.agent.recorder``; {} before the first
+    GET    /state         the last tick as JSON, with the keys of ``linkvla.agent.recorder``; {} before the first. What
+                          the network said and its agreement are the last there were, for they do not come each tick
     GET    /picture.jpg   what the camera saw at that tick
     POST   /instruction   a sentence as plain text, or as JSON: {"text": "Stop now.", "duration": 5}; "" takes it back
     DELETE /instruction   takes it back
@@ -53,6 +54,7 @@ _HEADERS = {
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 }
 _JSON = "application/json"
+_WORDS = ("said", "caption", "agreement")
 
 logger = logging.getLogger(__name__)
 
@@ -71,6 +73,7 @@ class Endpoint:
     def __init__(self, live: LiveInstructions, port: int) -> None:
         self.live = live
         self.last_tick: TickRecord | None = None
+        self._last_words: TickRecord | None = None
         try:
             self._server = _Server((HOST, port), self)
         except (OSError, OverflowError) as error:
@@ -93,6 +96,15 @@ class Endpoint:
     def publish(self, tick: TickRecord) -> None:
         """Show a tick; costs nothing until somebody asks for it."""
         self.last_tick = tick
+        if tick.plan is not None and tick.plan.language:
+            self._last_words = tick
+
+    def state(self) -> dict[str, Any]:
+        """What ``/state`` shows."""
+        if self.last_tick is None:
+            return {}
+        words = {} if self._last_words is None else self._last_words.as_json()
+        return {key: words[key] for key in _WORDS if key in words} | self.last_tick.as_json()
 
     def close(self) -> None:
         """Stop serving and give the port back."""
@@ -147,7 +159,7 @@ class _Handler(BaseHTTPRequestHandler):
             name, kind = _FILES[self.path]
             self._answer(HTTPStatus.OK, _file(name), kind)
         elif self.path == "/state":
-            self._answer_json(HTTPStatus.OK, {} if tick is None else tick.as_json())
+            self._answer_json(HTTPStatus.OK, self.server.endpoint.state())
         elif self.path.partition("?")[0] == "/picture.jpg" and tick is not None and tick.image is not None:
             self._answer(HTTPStatus.OK, tick.picture(), "image/jpeg")
         else:

@@ -10,7 +10,11 @@ import typer
 from linkvla.launch.cli_options import (
     DEFAULT_CHECKPOINT,
     Agent,
+    Agreement,
     Checkpoint,
+    Instructions,
+    Language,
+    RefuseUnsafe,
     Seed,
     Threads,
     Towns,
@@ -35,6 +39,18 @@ def drive(
     seed: Seed = 0,
     threads: Threads = None,
     video: Annotated[bool, typer.Option(help="Write drive.mp4.")] = True,
+    instructions: Instructions = None,
+    console: Annotated[bool, typer.Option("--console", help="Type instructions while it drives.")] = False,
+    listen: Annotated[
+        int, typer.Option(metavar="PORT", min=0, help="Take instructions at http://127.0.0.1:PORT/ while it drives.")
+    ] = 0,
+    refuse_unsafe: RefuseUnsafe = False,
+    language: Language = "off",
+    agreement: Agreement = "off",
+    record: Annotated[bool, typer.Option("--record", help="Leave ticks.jsonl too, one line a tick.")] = False,
+    pictures: Annotated[
+        int, typer.Option(metavar="N", min=0, help="With --record: a picture of every Nth tick; 0 for none.")
+    ] = 0,
 ) -> None:
     """Drive one route and leave its result, a table and a film.
 
@@ -47,10 +63,12 @@ def drive(
     `linkvla drive --route my_routes.xml --id 7 --out output/seven`: another route
 
     `linkvla drive --agent expert`: the same route with the rule-based driver
+
+    `linkvla drive --instructions words.yaml --listen 8100 --language 20`: told what to do, by a file and by you
     """
     from linkvla.launch.drive import DriveSettings, drive
 
-    record = drive(
+    driven = drive(
         DriveSettings(
             routes_file=route,
             route_id=route_id,
@@ -62,6 +80,14 @@ def drive(
             threads=threads,
             traffic=traffic,
             video=video,
+            language=language,
+            agreement=agreement,
+            instructions=instructions,
+            console=console,
+            listen=listen,
+            refuse_unsafe=refuse_unsafe,
+            record=record,
+            record_pictures=pictures,
         )
     )
-    raise typer.Exit(0 if record.score_route >= 100.0 else 1)
+    raise typer.Exit(0 if driven.score_route >= 100.0 else 1)

@@ -29,7 +29,7 @@ AgentOrFile = Annotated[
     str, typer.Option(metavar="linkvla|expert|FILE", help="Who drives: the network, the rules, or an agent's file.")
 ]
 AgentConfig = Annotated[
-    str, typer.Option(metavar="TEXT", help="Further options for the agent's setup(), such as `commentary=on`.")
+    str, typer.Option(metavar="TEXT", help="Further options for the agent's setup(), such as `language=5`.")
 ]
 Subset = Annotated[str, typer.Option(metavar="IDS", help="Only these routes of the file, such as `1,4-9`.")]
 ShardText = Annotated[

@@ -56,11 +56,21 @@ def run_route(
         CheckpointError, ConfigurationError: the agent cannot be set up with these settings.
         KeyboardInterrupt: after everything has been cleaned up.
     """
-    return _RouteRun(server, route, make_agent, settings or RunSettings(), observer).run()
+    run = RouteRun(server, route, make_agent, settings or RunSettings(), watched=observer is not None)
+    with contextlib.closing(run.ticks()) as ticks:
+        for view in ticks:
+            observer(view)
+    return run.record
 
 
-class _RouteRun:
-    """State of one call of ``run_route``."""
+class RouteRun:
+    """One drive along one route, for those who want to go through it tick by tick; ``run_route`` for all others.
+
+    Arguments as of ``run_route``; ``watched``: ``ticks`` gives something to see.
+
+    ``stage`` and ``host`` are there while it drives: the scene with ``world`` and ``ego``, and who owns the ``agent``.
+    ``record`` is there when it is over.
+    """
 
     def __init__(
         self,
@@ -68,13 +78,13 @@ class _RouteRun:
         route: RouteSpec,
         make_agent: MakeAgent,
         settings: RunSettings,
-        observer: Observer | None,
+        watched: bool = True,
     ) -> None:
         self._server = server
         self._route = route
         self._make_agent = make_agent
         self._settings = settings
-        self._observer = observer
+        self._watched = watched
         self._weather = RouteWeather(route.weathers)
         self._line: RouteLine | None = None
         self._panel: JudgePanel | None = None
@@ -82,27 +92,39 @@ class _RouteRun:
         self._clock = _PhaseClock()
         self._tick = 0
         self._game_seconds = 0.0
+        self.stage: Stage | None = None
+        self.host: AgentHost | None = None
+        self.record: RouteRecord | None = None
 
-    def run(self) -> RouteRecord:
+    def ticks(self) -> Iterator[TickView]:
+        """Drive; each tick is given after its decision, while the picture of the next one is drawn. To be called once.
+
+        Closing the iterator before its end stops the drive and cleans up; there is a record then too.
+        Raises as ``run_route``.
+        """
         started = time.perf_counter()
         failure = error = ""
         try:
-            self._drive()
+            yield from self._drive()
             failure = self._panel.failure
         except RouteFailure as stop:
             failure = stop.reason
             error = "".join(traceback.format_exception(stop.__cause__ or stop))
-        return self._record(failure, error, time.perf_counter() - started)
+        except GeneratorExit:
+            self.record = self._record(failure, error, time.perf_counter() - started)
+            raise
+        self.record = self._record(failure, error, time.perf_counter() - started)
 
-    def _drive(self) -> None:
+    def _drive(self) -> Iterator[TickView]:
         with contextlib.ExitStack() as cleanup:
             with _simulator():
-                stage = cleanup.enter_context(Stage(self._server, self._route, self._settings))
+                stage = self.stage = cleanup.enter_context(Stage(self._server, self._route, self._settings))
                 self._weather.apply(stage.world, 0.0)
             points = np.stack([stage.dense.x, stage.dense.y, stage.dense.z], axis=1)
             self._line = RouteLine(points, stage.dense.yaw_rad)
             self._panel = JudgePanel(self._line)  # a record of an agent that fails in setup needs one too
             host = AgentHost(self._make_agent, self._server.host, self._server.port, stage, self._settings)
+            self.host = host
             cleanup.callback(host.close)
             host.prepare()
             with _simulator():
@@ -111,7 +133,7 @@ class _RouteRun:
                 for _ in range(WARM_UP_TICKS):
                     stage.world.tick()
                 reader = stage.reader()
-                if self._observer is not None:
+                if self._watched:
                     others = [*stage.traffic.actor_ids, *director.actor_ids]
                     self._boxes = ActorBoxes(stage.world.get_actors(others))
             self._panel = JudgePanel(
@@ -121,9 +143,9 @@ class _RouteRun:
                 blocked_seconds=self._settings.blocked_seconds,
                 max_ticks=self._settings.max_ticks,
             )
-            self._loop(stage, host, rig, reader, director)
+            yield from self._loop(stage, host, rig, reader, director)
 
-    def _loop(self, stage: Stage, host: AgentHost, rig, reader, director: Director) -> None:
+    def _loop(self, stage: Stage, host: AgentHost, rig, reader, director: Director) -> Iterator[TickView]:
         world, ego, panel, clock = stage.world, stage.ego, self._panel, self._clock
         view: TickView | None = None
         start_time = world.get_snapshot().timestamp.elapsed_seconds
@@ -145,7 +167,7 @@ class _RouteRun:
                 going = panel.step(facts)
                 clock.lap("criteria")
                 if view is not None:
-                    self._observer(view)
+                    yield view
                     clock.lap("observer")
                 if not going:
                     break
@@ -156,7 +178,7 @@ class _RouteRun:
                 clock.lap("agent")
                 with _simulator():
                     ego.apply_control(control)
-                if self._observer is not None:
+                if self._watched:
                     view = self._view(stage, host, snapshot, facts, control)
                 clock.lap("control")
         finally:
@@ -172,6 +194,7 @@ class _RouteRun:
             for stop in rule.stops
             if abs(stop.x - x) < _LIGHT_REACH and abs(stop.y - y) < _LIGHT_REACH
         ]
+        told = getattr(host.agent, "last_instruction", None)
         penalised = [event for event in self._panel.events() if event.kind != "min_speed_infractions"]
         return TickView(
             tick=self._tick,
@@ -190,6 +213,8 @@ class _RouteRun:
             route_points=self._line.points,
             carla_map=stage.map,
             infractions=len(penalised),
+            instruction="" if told is None else told.text,
+            said=getattr(host.agent, "last_words", ""),
         )
 
     def _record(self, failure: str, error: str, wall_seconds: float) -> RouteRecord:

@@ -47,6 +47,8 @@ class TickView:
     route_points: np.ndarray  # (N, 3) float64 metres, world: the dense route
     carla_map: carla.Map
     infractions: int  # penalised events so far
+    instruction: str = ""  # what the agent is told in words; "" for nothing
+    said: str = ""  # what it said last
 
 
 class ActorBoxes:

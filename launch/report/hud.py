@@ -17,6 +17,7 @@ THROTTLE = (64, 220, 120)
 BRAKE = (240, 84, 74)
 STEER = (70, 150, 255)
 ROUTE = (205, 175, 70)
+TOLD = (247, 201, 72)
 
 
 def draw_hud(view: DriveView, width: int) -> np.ndarray:
@@ -41,6 +42,7 @@ def draw_hud(view: DriveView, width: int) -> np.ndarray:
     minutes, seconds = divmod(view.simulated_seconds, 60.0)
     draw_text(strip, f"{int(minutes)}:{seconds:04.1f}", (clock, 42), 24, TEXT, bold=True)
     draw_text(strip, f"simulated, {view.real_time_ratio:.1f}x", (clock, 64), 16, FAINT)
+    _draw_words(strip, view)
     done = round(width * min(max(view.route_percent, 0.0), 100.0) / 100.0)
     cv2.rectangle(strip, (0, HEIGHT - 8), (width, HEIGHT), TRACK, cv2.FILLED)
     cv2.rectangle(strip, (0, HEIGHT - 8), (done, HEIGHT), ROUTE, cv2.FILLED)
@@ -56,6 +58,14 @@ def draw_text(
     else:
         scale = size / 32.0
         cv2.putText(image, text, origin, cv2.FONT_HERSHEY_SIMPLEX, scale, colour, 2 if bold else 1, cv2.LINE_AA)
+
+
+def _draw_words(strip: np.ndarray, view: DriveView) -> None:
+    """One line below all: what it is told, and what it says."""
+    if view.instruction:
+        draw_text(strip, f"told: {view.instruction}", (124, 91), 15, TOLD)
+    if view.said:
+        draw_text(strip, f"says: {view.said}", (int(strip.shape[1] * 0.44), 91), 15, FAINT)
 
 
 def _draw_light(strip: np.ndarray, light: str | None) -> None:

@@ -54,6 +54,8 @@ def view_of(tick: TickView) -> DriveView:
             OtherActor(box.x, box.y, box.yaw, box.half_length, box.half_width, box.kind == "walker")
             for box in tick.actors
         ),
+        instruction=tick.instruction,
+        said=tick.said,
         lights=tuple((sx, sy, LIGHT_NAMES[state]) for sx, sy, state in tick.lights if state in LIGHT_NAMES),
         light=light_ahead(tick.route_points, tick.lights, (x, y), yaw),
     )

@@ -65,4 +65,6 @@ class DriveView:
     speed_waypoints_in_ego: np.ndarray | None = None  # (M, 2) metres
     others: Sequence[OtherActor] = ()
     lights: Sequence[tuple[float, float, str]] = ()  # stop points: x, y in metres, world; "red", "yellow", "green"
+    instruction: str = ""  # what the car is told in words
+    said: str = ""  # what it says
     light: str | None = None  # "red", "yellow", "green": the light that the ego stands before or drives up to

@@ -26,6 +26,7 @@ REFERENCE = GeoReference(49.0, 8.0)
 STRAIGHT = np.stack([np.arange(20.0), np.zeros(20)], axis=1)
 STANDING = np.zeros((10, 2))
 TICK = 0.05
+START = 500.0  # m south of the reference, where a mirrored latitude cannot be mistaken for a plain one
 
 
 class ObedientPolicy:
@@ -48,14 +49,14 @@ class ObedientPolicy:
 
 def plans():
     """200 m to the south."""
-    points = [(0.0, float(k)) for k in range(201)]
+    points = [(0.0, START + k) for k in range(201)]
     world = [(carla.Transform(carla.Location(x, y, 0.0), carla.Rotation(yaw=90.0)), 4) for x, y in points]
     degrees = REFERENCE.to_geographic(np.array(points))
     return [({"lat": lat, "lon": lon, "z": 0.0}, 4) for lat, lon in degrees], world
 
 
 def data(y: float, speed: float) -> dict:
-    latitude, longitude = REFERENCE.to_geographic(np.array([0.0, y]))
+    latitude, longitude = REFERENCE.to_geographic(np.array([0.0, START + y]))
     return {
         "imu": (0, np.array([0, 0, 9.8, 0, 0, 0, math.pi])),
         "gps": (0, np.array([latitude, longitude, 0.0])),
@@ -97,7 +98,7 @@ def test_the_timeline_reaches_the_policy(start: Callable, policy: ObedientPolicy
     path = tmp_path / "timeline.yaml"
     path.write_text(
         "- {time: 2, text: Stop now., duration: 1}\n- {distance: 50, text: By distance., duration: 0.05}\n"
-        "- {place: {x: 0, y: 75, radius: 0.13}, text: By place., duration: 0.05}\n"
+        "- {place: {x: 0, y: 575, radius: 0.13}, text: By place., duration: 0.05}\n"
         "- {route: 50, text: By route., duration: 0.05}\n"
     )
     agent = start(f"linkvla-nano;instructions={path};refuse_unsafe=true")
@@ -165,9 +166,9 @@ def test_a_drive_is_recorded(start: Callable, tmp_path: Path):
     assert [tick["tick"] for tick in ticks] == list(range(13))
     assert ticks[0]["time"] == 0.0 and ticks[0]["source"] == "first tick" and "path" not in ticks[0]
     assert ticks[11]["time"] == 0.55 and ticks[11]["driven"] == pytest.approx(2.75)
-    south = ticks[11]["pose"][1]
-    assert 0.0 < south < 4.0 and ticks[11]["route"] == pytest.approx(south / 2, abs=0.01)
-    assert ticks[11]["targets"][0] == pytest.approx([next_point.y - south, 0.0], abs=0.1)
+    south = ticks[11]["pose"][1] - START
+    assert -0.1 < south < 4.0 and ticks[11]["route"] == pytest.approx(south / 2, abs=0.01)
+    assert ticks[11]["targets"][0] == pytest.approx([next_point.y - START - south, 0.0], abs=0.1)
     assert len(ticks[11]["path"]) == 20 and "instruction" not in ticks[11]
     assert {"localise", "policy", "see", "control"} <= set(ticks[11]["ms"])
     assert (ticks[12]["instruction"], ticks[12]["said"], ticks[12]["control"][2] > 0) == (
@@ -176,6 +177,26 @@ def test_a_drive_is_recorded(start: Callable, tmp_path: Path):
         True,
     )
     assert (tmp_path / "drive" / ticks[10]["frame"]).is_file() and "frame" not in ticks[11]
+
+
+def test_a_record_may_go_where_the_evaluator_says(start: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("SAVE_PATH", raising=False)
+    with pytest.raises(ConfigurationError, match="SAVE_PATH"):
+        start("record=auto")
+    monkeypatch.setenv("SAVE_PATH", str(tmp_path))
+    drive(start("record=auto"), 2)
+    assert len(list(DriveRecording.open(tmp_path).ticks())) == 2
+
+
+def test_what_was_said_last_is_kept_for_as_long_as_the_same_is_told(start: Callable):
+    agent = start("")
+    drive(agent, 2)
+    assert agent.last_words == ""
+    agent.say("Stop now.", duration=0.1)
+    drive(agent, 2, clock=1000.1)
+    assert agent.last_words == "Standing."
+    drive(agent, 2, clock=1000.2)
+    assert agent.last_words == ""
 
 
 @pytest.mark.parametrize("option", ["instructions=/nowhere.yaml", "listen=80", "listen=70000", "record=/dev/null/x"])

@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 import av
 import pytest
 
+from linkvla.agent.recorder import DriveRecording
 from linkvla.launch.drive import HELD_OUT_ROUTES
 
 pytestmark = pytest.mark.system
@@ -79,12 +80,27 @@ def test_a_drive_leaves_result_table_and_film(short_route: Path, tmp_path: Path)
     assert "results/first" in again.stderr and again.stderr.count("\n") == 1
 
 
-def test_without_a_film_in_a_folder_named_by_date(short_route: Path, tmp_path: Path):
-    done = drive(short_route, "--no-video", folder=tmp_path)
+def test_without_a_film_but_with_a_record_in_a_folder_named_by_date(short_route: Path, tmp_path: Path):
+    done = drive(short_route, "--no-video", "--record", folder=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     (out,) = (tmp_path / "output").iterdir()
     assert out.name.startswith("drive-")
-    assert sorted(path.name for path in out.iterdir()) == ["result.json", "table.txt"]
+    assert sorted(path.name for path in out.iterdir()) == ["result.json", "table.txt", "ticks.jsonl"]
+    ticks = list(DriveRecording.open(out).ticks())
+    document = json.loads((out / "result.json").read_text())
+    assert len(ticks) == pytest.approx(document["linkvla"]["timing"]["ticks"], abs=2)
+    assert ticks[0]["time"] == 0.0 and ticks[-1]["route"] > 90.0 and ticks[0]["source"] == "expert"
+
+
+def test_who_does_not_listen_is_told_nothing(short_route: Path, tmp_path: Path):
+    for options in (["--listen", "8100"], ["--console"], ["--language", "on"]):
+        done = drive(short_route, *options, folder=tmp_path)
+        assert done.returncode == 2 and "neither listens nor speaks" in done.stderr
+    bad = tmp_path / "bad.yaml"
+    bad.write_text("- {time: soon, text: Stop.}")
+    command = [LINKVLA, "drive", "--route", str(short_route), "--instructions", str(bad)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 2 and "bad.yaml:1: entry 1: time must be a number, got 'soon'" in done.stderr
 
 
 @pytest.mark.skipif(not Path("/proc").exists(), reason="looks for processes in /proc")
