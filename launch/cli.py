@@ -16,6 +16,7 @@ from linkvla.launch.commands import (
     driving,
     evaluating,
     merging,
+    reporting,
     running,
     scoring,
     simulator,
@@ -68,6 +69,7 @@ for command in (
     scoring.openloop,
     submission.submit,
     benchmark_scores.score,
+    reporting.report,
 ):
     app.command()(command)
 app.add_typer(data.data)

@@ -36,14 +36,15 @@ def draw_hud(view: DriveView, width: int) -> np.ndarray:
         draw_text(strip, name, (left, top + 12), 16, FAINT)
         _draw_bar(strip, (left + 76, top), bar_width, value, colour, centred=name == "steer")
     right = left + 76 + bar_width + 36
-    draw_text(strip, f"{view.route_percent:.0f} %", (right, 42), 24, TEXT, bold=True)
-    draw_text(strip, "of the route", (right, 64), 16, FAINT)
+    if view.route_percent is not None:
+        draw_text(strip, f"{view.route_percent:.0f} %", (right, 42), 24, TEXT, bold=True)
+        draw_text(strip, "of the route", (right, 64), 16, FAINT)
     clock = right + (width - right) // 2
     minutes, seconds = divmod(view.simulated_seconds, 60.0)
     draw_text(strip, f"{int(minutes)}:{seconds:04.1f}", (clock, 42), 24, TEXT, bold=True)
     draw_text(strip, f"simulated, {view.real_time_ratio:.1f}x", (clock, 64), 16, FAINT)
     _draw_words(strip, view)
-    done = round(width * min(max(view.route_percent, 0.0), 100.0) / 100.0)
+    done = round(width * min(max(view.route_percent or 0.0, 0.0), 100.0) / 100.0)
     cv2.rectangle(strip, (0, HEIGHT - 8), (width, HEIGHT), TRACK, cv2.FILLED)
     cv2.rectangle(strip, (0, HEIGHT - 8), (done, HEIGHT), ROUTE, cv2.FILLED)
     return strip

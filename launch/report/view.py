@@ -51,7 +51,7 @@ class DriveView:
     """One instant of a drive."""
 
     simulated_seconds: float
-    route_percent: float  # 0..100
+    route_percent: float | None  # 0..100; None where the route is not known
     speed: float  # m/s
     real_time_ratio: float  # simulated over wall seconds
     command: str  # for people, e.g. "turn left"

@@ -1,0 +1,159 @@
+"""A recorded drive as columns of small whole numbers, for pages: thin, and quick to draw."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from linkvla.agent.recorder import DriveRecording
+from linkvla.launch.report.tick_adapter import command_text
+
+SAMPLES_PER_SECOND = 10  # of the columns: more than a plot has pixels for
+PLANS_PER_SECOND = 4
+SPEED_SPAN = 0.5  # s: between the two speed waypoints that tell the speed that a plan asks for, at its start
+
+SCALES = {"t": 100, "speed": 100, "wish": 100, "steer": 1000, "throttle": 100, "brake": 100, "x": 10, "y": 10,
+          "yaw": 1000, "route": 10}  # fmt: skip
+"""Columns and their units' fraction: 100 is hundredths. t in s, speeds in m/s, x and y in m, yaw in rad, route in %."""
+
+PLAN_SCALE = 10  # plans are in tenths of a metre
+PROBABILITY_SCALE = 1000
+WORDS = ("instruction", "said", "caption")
+
+
+@dataclass
+class DriveLog:
+    """What a page shows of a drive."""
+
+    columns: dict[str, list[int | None]] = field(default_factory=lambda: {name: [] for name in SCALES})
+    plans: list[list[Any]] = field(default_factory=list)  # [hundredths of s, path, waypoints, cells], flat
+    words: list[list[Any]] = field(default_factory=list)  # [hundredths of s, kind, text]: said from then on
+    stages: dict[str, list[float]] = field(default_factory=dict)  # ms of each stage: median, 95th percentile, most
+    ticks: int = 0
+
+    @property
+    def track(self) -> list[tuple[float, float]]:
+        """m, world; places of ticks without a pose are left out, as in ``track_times``."""
+        return [(x / SCALES["x"], y / SCALES["y"]) for x, y in zip(self.columns["x"], self.columns["y"]) if _both(x, y)]
+
+    @property
+    def track_times(self) -> list[float]:
+        """s, of the places of ``track``."""
+        columns = zip(self.columns["t"], self.columns["x"], self.columns["y"])
+        return [t / SCALES["t"] for t, x, y in columns if _both(x, y)]
+
+    def document(self) -> dict[str, Any]:
+        """Plain data for the page."""
+        return {"scales": SCALES, "planScale": PLAN_SCALE, "columns": self.columns, "plans": self.plans,
+                "words": self.words, "stages": self.stages, "ticks": self.ticks}  # fmt: skip
+
+
+def read_log(folder: Path) -> DriveLog:
+    """Read a recorded drive.
+
+    Raises:
+        DataError: there is none, or it is damaged.
+    """
+    return make_log(DriveRecording.open(folder).ticks())
+
+
+def make_log(ticks: Iterable[dict[str, Any]]) -> DriveLog:
+    """The log of ticks as the recorder writes them; what a tick lacks is missing in the columns."""
+    log, spent, last_words = DriveLog(), {}, {}
+    next_sample = next_plan = -math.inf
+    for tick in ticks:
+        time = _number(tick.get("time"))
+        if time is None:
+            continue
+        log.ticks += 1
+        for stage, milliseconds in _mapping(tick.get("ms")).items():
+            if (value := _number(milliseconds)) is not None:
+                spent.setdefault(stage, []).append(value)
+        _add_words(log, tick, time, last_words)
+        if time >= next_sample:
+            next_sample = time + 1.0 / SAMPLES_PER_SECOND - 1e-3
+            _add_sample(log, tick, time)
+        if time >= next_plan and (plan := _plan(tick)) is not None:
+            next_plan = time + 1.0 / PLANS_PER_SECOND - 1e-3
+            log.plans.append([round(time * SCALES["t"]), *plan])
+    log.stages = {stage: _spread(values) for stage, values in spent.items()}
+    return log
+
+
+def _add_sample(log: DriveLog, tick: dict[str, Any], time: float) -> None:
+    throttle, steer, brake = _numbers(tick.get("control"), 3)
+    x, y, yaw = _numbers(tick.get("pose"), 3)
+    values = {"t": time, "speed": _number(tick.get("speed")), "wish": _wished_speed(tick.get("waypoints")),
+              "steer": steer, "throttle": throttle, "brake": brake, "x": x, "y": y, "yaw": yaw,
+              "route": _number(tick.get("route"))}  # fmt: skip
+    for name, value in values.items():
+        log.columns[name].append(None if value is None else round(value * SCALES[name]))
+
+
+def _add_words(log: DriveLog, tick: dict[str, Any], time: float, last: dict[str, str]) -> None:
+    """Words are kept where they change; an instruction that is over leaves an empty text."""
+    texts = {kind: tick.get(kind) for kind in WORDS}
+    texts["command"] = command_text(tick.get("command")) or None
+    agreement = tick.get("agreement")
+    texts["agreement"] = agreement.get("summary") if isinstance(agreement, dict) else None
+    if texts["instruction"] is None and last.get("instruction"):
+        texts["instruction"] = ""
+    for kind, text in texts.items():
+        if isinstance(text, str) and text != last.get(kind):
+            last[kind] = text
+            log.words.append([round(time * SCALES["t"]), kind, text])
+
+
+def _plan(tick: dict[str, Any]) -> list[list[int]] | None:
+    """Path and waypoints as x, y, x, y ..., and the end points' likely cells as x, y, probability ...; ego."""
+    path, waypoints = _points(tick.get("path")), _points(tick.get("waypoints"))
+    if not path and not waypoints:
+        return None
+    flat = [[round(value * PLAN_SCALE) for point in points for value in point] for points in (path, waypoints)]
+    cells = [_numbers(cell, 3) for end in _list(tick.get("cells")) for cell in _list(end)]
+    scales = (PLAN_SCALE, PLAN_SCALE, PROBABILITY_SCALE)
+    whole = [cell for cell in cells if None not in cell]
+    return [*flat, [round(value * scale) for cell in whole for value, scale in zip(cell, scales)]]
+
+
+def _wished_speed(waypoints: Any) -> float | None:
+    """m/s that a plan asks for half a second from now: from its second to its fourth speed waypoint."""
+    points = _points(waypoints)
+    return math.dist(points[1], points[3]) / SPEED_SPAN if len(points) >= 4 else None
+
+
+def _points(value: Any) -> list[tuple[float, float]]:
+    """Points of a plan; none if one of them is not finite."""
+    pairs = [_numbers(point, 2) for point in _list(value)]
+    return [] if any(None in pair for pair in pairs) else [(x, y) for x, y in pairs]
+
+
+def _numbers(value: Any, count: int) -> list[float | None]:
+    values = [_number(v) for v in _list(value)]
+    return values if len(values) == count else [None] * count
+
+
+def _number(value: Any) -> float | None:
+    usable = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return float(value) if usable else None
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _both(x: int | None, y: int | None) -> bool:
+    return x is not None and y is not None
+
+
+def _spread(values: list[float]) -> list[float]:
+    ordered = sorted(values)
+    last = len(ordered) - 1
+    return [round(ordered[round(part * last)], 2) for part in (0.5, 0.95, 1.0)]

@@ -1,0 +1,112 @@
+"""``linkvla report``: tables in the terminal, a page to look at, recordings for the rerun viewer."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from linkvla.launch.evaluation.scoring.score_tables import score_tables
+from linkvla.launch.report.page.render import PageSettings, render
+from linkvla.launch.report.run_folder import Run, read_run
+from linkvla.launch.report.run_tables import failure_table, time_table
+from linkvla.model.interface.errors import ConfigurationError
+
+PAGE = "report.html"
+
+
+@dataclass(frozen=True)
+class ReportSettings:
+    """What to make of a run."""
+
+    run: Path
+    out: Path | None = None  # of the page; None: report.html in the run's folder
+    page: bool = True
+    film_megabytes: float = 0.0  # of films that go into the page; the others are named relative to it
+    towns: tuple[Path, ...] = ()
+    rerun: bool = False
+    routes: tuple[str, ...] = ()  # ids for rerun; empty: all that were recorded
+
+    def __post_init__(self) -> None:
+        if self.film_megabytes < 0.0:
+            raise ConfigurationError(f"megabytes of films must not be negative, got {self.film_megabytes}")
+
+    @property
+    def page_file(self) -> Path:
+        """Where the page goes."""
+        folder = self.run if self.run.is_dir() else self.run.parent
+        return self.out or folder / PAGE
+
+
+def report(settings: ReportSettings, console: Console | None = None) -> list[Path]:
+    """Print the tables, and write what was asked for.
+
+    Returns:
+        The files that were made.
+
+    Raises:
+        ConfigurationError: no results there, or rerun is not installed.
+        DataError: a damaged file.
+    """
+    console = console or Console()
+    run = read_run(settings.run, settings.towns)
+    _print(run, console)
+    made = []
+    if settings.page:
+        file = settings.page_file
+        page = PageSettings(file.absolute(), settings.towns, int(settings.film_megabytes * 1e6))
+        with console.status("making the page"):
+            _write(file, render(run, page))
+        console.print(f"Page: [bold]{file}[/bold]", highlight=False, soft_wrap=True)
+        made.append(file)
+    if settings.rerun:
+        from linkvla.launch.report.rerun_file import write_rerun
+
+        for route in run.routes:
+            if route.log is not None and (not settings.routes or route.record.route_id in _ids(settings.routes)):
+                made.append(write_rerun(route, run.path, settings.towns))
+                console.print(f"Recording: [bold]{made[-1]}[/bold]", highlight=False, soft_wrap=True)
+    return made
+
+
+def _ids(routes: tuple[str, ...]) -> set[str]:
+    """Ids as the records have them, for ids as the route file has them too."""
+    return {*routes, *(f"RouteScenario_{route}_rep0" for route in routes)}
+
+
+def _print(run: Run, console: Console) -> None:
+    whole, abilities, scenarios, towns = score_tables(run.scores)
+    console.print(whole.rich())
+    if any(value is not None for value in run.scores.abilities.values()):
+        console.print(abilities.rich())
+    if set(run.scores.by_scenario()) != {"none"}:
+        console.print(scenarios.rich())
+    console.print(towns.rich())
+    console.print(failure_table(run))
+    times = time_table(run)
+    if times is not None:
+        console.print(times)
+    for note in run.notes[len(run.scores.notes) :]:  # those of the scores stand under their table
+        console.print(f"[dim]{note}[/dim]", highlight=False)
+
+
+def _write(file: Path, text: str) -> None:
+    """The whole page or none."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        handle, part = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as stream:
+                stream.write(text)
+            os.chmod(part, 0o644)
+            os.replace(part, file)
+        except BaseException:
+            Path(part).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise ConfigurationError(
+            f"{file} cannot be written ({error.strerror or error}); name another place with --out"
+        ) from error
