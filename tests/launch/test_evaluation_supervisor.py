@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+from linkvla.agent.recorder import FILE_NAME, FORMAT, VERSION
 from linkvla.launch.evaluation import records
 from linkvla.launch.evaluation.evaluators.contract import Outcome, ProcessSpec, RouteTask, Standing
+from linkvla.launch.evaluation.progress_display import ProgressDisplay, duration
 from linkvla.launch.evaluation.route_file import RouteSpec
+from linkvla.launch.evaluation.stage_times import with_stages
 from linkvla.launch.evaluation.supervisor.attempt import AttemptReport, unjudged
 from linkvla.launch.evaluation.supervisor.board import Board
 from linkvla.launch.evaluation.supervisor.crew import Event
@@ -182,8 +188,6 @@ class TestMarks:
                 other.kill()
 
     def test_the_ladder_is_climbed_until_nobody_is_left(self, tmp_path):
-        import signal
-
         with self.start(tmp_path, self.STUBBORN) as stubborn:
             assert stubborn.stdout.readline()
             left = end_all(lambda: marked(tmp_path), ((signal.SIGINT, 0.2), (signal.SIGTERM, 20.0)))
@@ -245,3 +249,47 @@ class TestBoard:
         board.take(Finished(unjudged(tasks[1], records.SIMULATION_CRASHED, "given up"), ()))
         document = json.loads(json.dumps(board.to_json("running")))
         assert document["finished"] == 2 and document["gave_up"] == [tasks[1].route_id] and document["running"] == []
+
+
+class TestDisplay:
+    def test_lines_where_there_is_no_terminal(self, tmp_path):
+        first, second = task("a", tmp_path), task("b", tmp_path)
+        board = Board([first, second], [])
+        console = Console(file=StringIO(), width=200)
+        with ProgressDisplay(board, console) as display:
+            for news in (
+                Moved(first.route_id, Standing(1.0, driving=True, percent=50.0, phases={"tick": 30.0})),
+                Failed(first.route_id, report(first, "no [bold] server"), 5.0),
+                Finished(unjudged(second, records.SIMULATION_CRASHED, "given up after 2 attempts"), ()),
+            ):
+                board.take(news)
+                display.show(news)
+        lines = console.file.getvalue().splitlines()
+        assert lines[0].split(maxsplit=1) == ["a", "no [bold] server; again in 5 s"]
+        assert "Failed - Simulation crashed" in lines[1] and "given up after 2 attempts" in lines[2]
+
+    def test_the_table_says_where_each_route_is(self, tmp_path):
+        one = task("a", tmp_path)
+        board = Board([one], [])
+        board.take(Moved(one.route_id, Standing(1.0, driving=True, percent=50.0, phases={"tick": 9.0, "agent": 30.0})))
+        console = Console(file=StringIO(), width=120, force_terminal=True)
+        with ProgressDisplay(board, console):
+            wait_until(lambda: "0/1 routes" in console.file.getvalue())
+        shown = console.file.getvalue()
+        assert "agent 30, tick 9" in shown
+
+    @pytest.mark.parametrize(("seconds", "words"), [(45.0, "45 s"), (720.0, "12 min"), (12_000.0, "3 h 20 min")])
+    def test_times_for_people(self, seconds, words):
+        assert duration(seconds) == words
+
+
+def test_the_recorded_stages_join_the_phases(tmp_path):
+    lines = [{"format": FORMAT, "version": VERSION}]
+    lines += [{"tick": n, "ms": {"localise": 1.0, "policy": 30.0, "see": 20.0, "decode": 9.0}} for n in range(2)]
+    lines += [{"tick": 2, "ms": {"localise": 4.0}}]
+    (tmp_path / FILE_NAME).write_text("".join(json.dumps(line) + "\n" for line in lines))
+    record = unjudged(task("a", tmp_path), records.AGENT_BLOCKED, "")
+    timing = with_stages(replace(record, duration_game=0.15, duration_system=0.3), tmp_path).timing
+    assert timing.phases == {"agent.localise": 2.0, "agent.see": 13.333, "agent.decode": 6.0}
+    assert timing.ticks == 3 and timing.real_time_ratio == pytest.approx(0.5)
+    assert with_stages(record, tmp_path / "nowhere") is record

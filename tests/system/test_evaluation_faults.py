@@ -21,7 +21,7 @@ import pytest
 import linkvla.launch.evaluation as evaluation
 from linkvla.launch.evaluation.supervisor.marks import MARK, marked
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]  # each takes many starts of many processes
 
 LINKVLA = Path(sys.executable).with_name("linkvla")
 SMOKE_ROUTES = Path(evaluation.__file__).parent / "routes" / "smoke.xml"
