@@ -295,6 +295,19 @@ def test_a_run_knows_its_route_file(tmp_path, makes):
     assert len(result.expected) == 3 and any("route file is not known" in note for note in result.notes)
 
 
+def test_the_metrics_of_a_run_are_found_beside_its_drives(tmp_path, makes, write_shards):
+    """Where the built-in evaluator leaves them, and where Bench2Drive's agents do, in the folder of the route."""
+    data = [makes.record((str(number), "Town01", "Accident")) for number in range(2)]
+    run = run_folder(tmp_path / "run", makes, (0, 1), HEADER)
+    write_json(run / "drives" / data[0]["route_id"] / "metric_info.json", makes.metrics(40))
+    write_json(run / "drives" / data[1]["route_id"] / "any name" / "metric_info.json", makes.metrics(40))
+    results = write_shards(tmp_path / "shards", data) / "shard_00.json"
+    (run / "results.json").write_bytes(results.read_bytes())
+    scores_of_run, scores_of_file = (score_runs([place], ROUTES[:2]) for place in (run, run / "results.json"))
+    assert not any("comfortness" in note for note in scores_of_run.notes)
+    assert scores_of_run.measures["comfortness"] == scores_of_file.measures["comfortness"]
+
+
 def test_a_route_that_was_begun_has_no_result_yet(tmp_path, makes):
     folder = run_folder(tmp_path / "run", makes, (0, 1), HEADER)
     write_json(folder / "routes" / "RouteScenario_2_rep0.json", {"header": HEADER, "record": None})

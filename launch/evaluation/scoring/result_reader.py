@@ -27,6 +27,7 @@ MAX_FILE_BYTES = 256 * 1024 * 1024
 ROUTES = "routes"  # of a run folder: one file per route and repetition
 HEADER = "header.json"  # of a run folder
 MERGED = "merged.json"
+DRIVES = "drives"  # of a run folder: what the agent left, by route
 
 
 @dataclass(frozen=True)
@@ -77,12 +78,12 @@ def read_results(source: Path) -> ResultSet:
                 f"{source} holds no results (no list of records); give a run folder, a folder of checkpoint files, "
                 "or a results.json, checkpoint or merged.json"
             )
-        return _result_set(source, parts, (source.parent,))
+        return _result_set(source, parts, (source.parent / DRIVES, source.parent))
     if not source.is_dir():
         raise ConfigurationError(f"{source} is not there; give a run folder, a folder of checkpoint files, or a file")
     if any((source / ROUTES).glob("*.json")):
         _take_run(source, parts)
-        return _result_set(source, parts, (source / "drives", source))
+        return _result_set(source, parts, (source / DRIVES, source))
     _take_folder(source, parts)
     if not parts.files:
         raise ConfigurationError(
