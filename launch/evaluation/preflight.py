@@ -35,13 +35,13 @@ def check_towns(settings: EvaluateSettings, pair: Pair, routes: list[RouteSpec])
     Raises:
         RouteError: it has not, or a route is off its road.
     """
-    if settings.server == "sim":
-        check_routes(routes, settings.towns)
-        return
     known = pair.server.town_names(settings.towns)
     missing = missing_towns(routes, known) if known is not None else ""
     if missing:
-        raise RouteError(f"the server {pair.server.name} has {missing}")
+        more = "; --towns names folders with more" if settings.server == "sim" else ""
+        raise RouteError(f"the server {pair.server.name} has {missing}{more}")
+    if settings.server == "sim":
+        check_routes(routes, settings.towns)
 
 
 def check_routes(routes: list[RouteSpec], towns: tuple[Path, ...]) -> None:
