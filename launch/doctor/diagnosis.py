@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib import metadata
 
 from rich.console import Console
@@ -15,6 +15,8 @@ from rich.table import Table
 from linkvla.launch.doctor import evaluators, graphics, machine, network, packages, ports, server_start, simulators
 from linkvla.launch.doctor.finding import Check, Finding, State, guarded
 from linkvla.launch.doctor.wishes import Wishes
+from linkvla.launch.evaluation.benchmarks import BENCHMARKS
+from linkvla.model.interface.errors import LinkVLAError
 
 _MARKS = {State.OK: "[green]ok[/green]", State.MISS: "[red]no[/red]", State.NOTE: "[yellow]--[/yellow]"}
 
@@ -27,15 +29,30 @@ def diagnose(wishes: Wishes, as_json: bool = False, console: Console | None = No
         RouteError: the benchmark's file cannot be read.
     """
     console = console or Console()
-    simulator, routes = wishes.simulator, wishes.routes  # a wrong option is no finding: it ends here
-    with Console(stderr=True).status(f"looking around: {simulator.name}, {len(routes)} routes"):
-        findings = [(area, finding) for area, check in _checks(wishes) for finding in guarded(area, check)]
+    wishes, findings = _without_checkout(wishes)
+    with Console(stderr=True).status(f"looking around, server {wishes.simulator.name}"):
+        findings += [(area, finding) for area, check in _checks(wishes) for finding in guarded(area, check)]
     healthy = all(finding.state is not State.MISS for _, finding in findings)
     if as_json:
         console.print_json(json.dumps(_document(findings, healthy)))
     else:
         _print(console, [finding for _, finding in findings])
     return healthy
+
+
+def _without_checkout(wishes: Wishes) -> tuple[Wishes, list[tuple[str, Finding]]]:
+    """The wishes, without a benchmark whose checkout is missing, and the finding of that.
+
+    A file or name that does not exist is no finding but a wrong option: it ends the diagnosis.
+    """
+    try:
+        _ = wishes.routes
+    except LinkVLAError as error:
+        if wishes.benchmark not in BENCHMARKS:
+            raise
+        detail, _, cure = str(error).partition("; ")
+        return replace(wishes, benchmark=""), [("evaluators", Finding("benchmark", State.MISS, detail, cure))]
+    return wishes, []
 
 
 def _checks(wishes: Wishes) -> Iterator[tuple[str, Check]]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from linkvla.launch.doctor.finding import Finding, State, verdict
-from linkvla.launch.doctor.packages import compare, requirements
+from linkvla.launch.doctor.packages import misses, pip_install, requirements
 from linkvla.launch.doctor.wishes import Wishes
 from linkvla.launch.environment import carla_agents_folder, evaluator_python, named_folder
 from linkvla.launch.evaluation.evaluators.choice import evaluator_named
@@ -97,14 +97,12 @@ def packages(needed: bool) -> Iterator[Finding]:
     version = ".".join(map(str, found["python"]))
     own = "this one" if python == sys.executable else python
     yield Finding("evaluator Python", State.OK, f"{version}, {own}; carla {found['packages']['carla']}")
-    misses = list(compare(wanted, found["packages"], f"{shlex.quote(python)} -m pip"))
-    yield from (verdict(miss.what, False, miss.detail, miss.cure, needed) for miss in misses)
-    if not misses:
-        shown = ", ".join(f"{one.name} {found['packages'][one.name]}" for one in wanted if "==" in str(one.specifier))
-        yield Finding("evaluator packages", State.OK, f"all {len(wanted)} of linkvla[{EXTRA}], among them {shown}")
-    elif len(misses) > 1:
-        cure = f"{shlex.quote(python)} -m pip install 'linkvla[{EXTRA}]'"
-        yield verdict("evaluator packages", False, f"{len(misses)} of {len(wanted)} are not as needed", cure, needed)
+    wrong = misses(wanted, found["packages"])
+    pip = f"{shlex.quote(python)} -m pip"
+    shown = [f"{one.name} {found['packages'][one.name]}" for one in wanted if "==" in str(one.specifier)]
+    fine = f"all {len(wanted)} of linkvla[{EXTRA}], among them {', '.join(shown)}"
+    said = "; ".join(f"{one.name} {what}" for one, what in wrong.items())
+    yield verdict("evaluator packages", not wrong, said or fine, pip_install(wrong, pip), needed)
     if found["packages"]["srunner"]:
-        cure = f"{shlex.quote(python)} -m pip uninstall srunner"
+        cure = f"{pip} uninstall srunner"
         yield verdict("srunner package", False, "a PyPI package of 2019 may hide the checkout", cure, needed)

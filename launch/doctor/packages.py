@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib import metadata
 
 from packaging.requirements import Requirement
@@ -35,26 +35,33 @@ def installed() -> dict[str, str | None]:
     return versions
 
 
-def compare(wanted: list[Requirement], versions: dict[str, str | None], pip: str) -> Iterator[Finding]:
-    """A finding for each requirement that is not met.
+def misses(wanted: list[Requirement], versions: dict[str, str | None]) -> dict[Requirement, str]:
+    """What is wrong with each requirement that is not met.
 
     Args:
-        versions: what is installed where ``pip``, a command line, installs.
+        versions: what is installed; None where a package is missing.
     """
+    wrong = {}
     for requirement in wanted:
         version = versions.get(requirement.name)
-        cure = f"{pip} install '{requirement.name}{requirement.specifier}'"
         if version is None:
-            yield Finding(requirement.name, State.MISS, "not installed", cure)
+            wrong[requirement] = "not installed"
         elif not requirement.specifier.contains(version, prereleases=True):
-            yield Finding(requirement.name, State.MISS, f"{version}, needs {requirement.specifier}", cure)
+            wrong[requirement] = f"{version}, needs {requirement.specifier}"
+    return wrong
+
+
+def pip_install(wanted: Iterable[Requirement], pip: str = "pip") -> str:
+    """The command line that installs them."""
+    return f"{pip} install " + " ".join(f"'{one.name}{one.specifier}'" for one in wanted)
 
 
 def check() -> Iterator[Finding]:
     """Every package against what linkvla asks for."""
     versions = installed()
-    misses = list(compare(requirements(), versions, "pip"))
-    yield from misses
-    wrong = {finding.what for finding in misses}
-    fine = ", ".join(f"{name} {version}" for name, version in versions.items() if name not in wrong)
+    wrong = misses(requirements(), versions)
+    for requirement, what in wrong.items():
+        yield Finding(requirement.name, State.MISS, what, pip_install([requirement]))
+    names = {requirement.name for requirement in wrong}
+    fine = ", ".join(f"{name} {version}" for name, version in versions.items() if name not in names)
     yield Finding("packages", State.OK, fine)

@@ -9,6 +9,7 @@ from importlib import metadata
 from linkvla.launch.doctor.finding import Finding, State, verdict
 from linkvla.launch.doctor.wishes import Wishes
 from linkvla.launch.environment import named_folder
+from linkvla.launch.evaluation.benchmarks import missing_towns
 from linkvla.launch.evaluation.evaluators.servers import CarlaServer
 from linkvla.model.interface.errors import LinkVLAError
 
@@ -66,11 +67,11 @@ def towns(wishes: Wishes) -> Iterator[Finding]:
         cure = "reinstall linkvla: its town files are missing"
         yield verdict("towns", bool(names), ", ".join(names[:_SHOWN]) + more or "none", cure)
         return
-    needed = Counter(route.town for route in wishes.routes)
-    missing = {town: count for town, count in needed.items() if town not in there}
-    yield Finding("routes", State.OK, f"{len(wishes.routes)} of {wishes.benchmark} in {len(needed)} towns")
-    said = ", ".join(f"{town} ({count} routes)" for town, count in sorted((missing or needed).items()))
-    yield verdict("towns", not missing, f"missing: {said}" if missing else said, _cure(wishes, sorted(missing)))
+    counted = Counter(route.town for route in wishes.routes)
+    yield Finding("routes", State.OK, f"{len(wishes.routes)} of {wishes.benchmark} in {len(counted)} towns")
+    lacking, _, others = missing_towns(wishes.routes, there).partition("; ")
+    cure = _cure(wishes, sorted(counted.keys() - there)) + (f"; {others}" if others else "")
+    yield verdict("towns", not lacking, lacking or ", ".join(sorted(counted)), cure)
 
 
 def _cure(wishes: Wishes, missing: list[str]) -> str:

@@ -23,7 +23,7 @@ from linkvla.launch.doctor import evaluators, graphics, machine, network, packag
 from linkvla.launch.doctor.diagnosis import diagnose
 from linkvla.launch.doctor.finding import Finding, State, guarded
 from linkvla.launch.doctor.wishes import Wishes
-from linkvla.model.interface.errors import ConfigurationError, RouteError
+from linkvla.model.interface.errors import ConfigurationError
 from linkvla.model.interface.types import Plan
 from linkvla.model.policy import LinkVLAPolicy
 
@@ -99,13 +99,19 @@ def test_a_check_that_falls_over_is_a_finding():
     assert "on fire" in two.detail
 
 
-@pytest.mark.parametrize(
-    ("wishes", "error"),
-    [({"server": "nonsense"}, ConfigurationError), ({"benchmark": "not-there.xml"}, RouteError)],
-)
-def test_options_that_make_no_sense_end_it(wishes, error):
-    with pytest.raises(error):
+@pytest.mark.parametrize("wishes", [{"server": "nonsense"}, {"benchmark": "not-there.xml"}])
+def test_options_that_make_no_sense_end_it(wishes):
+    with pytest.raises(ConfigurationError):
         diagnose(Wishes(**wishes), console=Console(quiet=True))
+
+
+def test_a_benchmark_without_its_checkout_is_a_finding(tmp_path):
+    out = Console(file=io.StringIO())
+    wishes = Wishes(benchmark="bench2drive", start=False, checkpoint=str(tmp_path / "nowhere"), folder=tmp_path)
+    assert not diagnose(wishes, as_json=True, console=out)
+    found = {one["what"]: one for one in json.loads(out.file.getvalue())["findings"]}
+    assert "BENCH2DRIVE_ROOT" in found["benchmark"]["detail"] and "git clone" in found["benchmark"]["cure"]
+    assert found["towns"]["state"] == "ok", "the rest is looked at all the same"
 
 
 def test_a_full_disk_is_found(tmp_path, monkeypatch):
@@ -144,9 +150,10 @@ def test_towns_of_the_routes(tmp_path, carla_root):
     file = routes(tmp_path / "routes.xml", "Town12", "Town12", "Maple")
     on_ours = named(simulators.towns(Wishes(benchmark=file)))["towns"]
     assert on_ours.state is State.MISS
-    assert on_ours.detail == "missing: Town12 (2 routes)" and "Town12.xodr" in on_ours.cure
+    assert on_ours.detail == "no Town12 (2 routes)"
+    assert "Town12.xodr" in on_ours.cure and "--subset 2 " in on_ours.cure
     on_carla = named(simulators.towns(Wishes(benchmark=file, server="carla")))["towns"]
-    assert on_carla.detail == "missing: Maple (1 routes)" and "AdditionalMaps" in on_carla.cure
+    assert on_carla.detail == "no Maple (1 route)" and "AdditionalMaps" in on_carla.cure
     assert named(simulators.towns(Wishes(benchmark=file, subset="0,1", server="carla")))["towns"].state is State.OK
 
 
@@ -214,9 +221,10 @@ def test_pins_are_looked_up_in_the_evaluators_own_python(tmp_path, monkeypatch):
     monkeypatch.setenv("EVALUATOR_PYTHON", str(python))
     found = named(evaluators.packages(needed=True))
     assert json.loads((tmp_path / "asked").read_text()) == ["py_trees", "six", "carla", "srunner"]
-    assert found["py_trees"].state is State.MISS
-    assert found["py_trees"].cure == f"{python} -m pip install 'py_trees==0.8.3'"
-    assert "six" not in found and "3.10.1" in found["evaluator Python"].detail
+    assert found["evaluator packages"].state is State.MISS
+    assert found["evaluator packages"].detail == "py_trees 2.2.3, needs ==0.8.3"
+    assert found["evaluator packages"].cure == f"{python} -m pip install 'py_trees==0.8.3'"
+    assert "3.10.1" in found["evaluator Python"].detail
     assert "uninstall" in found["srunner package"].cure
     assert all(one.state is not State.MISS for one in evaluators.packages(needed=False))
 

@@ -20,12 +20,12 @@ from linkvla.launch.carla_server.process import SimServer
 from linkvla.launch.environment import PYTHON_API
 from linkvla.launch.submission.submit import SubmitSettings, submit
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]
 
 REPO = Path(__file__).resolve().parents[2]
 PYTHON = os.environ.get("EVALUATOR_PYTHON", sys.executable)
 ROOTS = ("LEADERBOARD_ROOT", "SCENARIO_RUNNER_ROOT")
-LIMIT_S = 280.0  # for a busy machine; a quiet one needs a quarter
+LIMIT_S = 800.0  # for a busy machine; a quiet one needs a tenth
 
 
 def test_the_network_drives_a_route_from_its_folder_alone(tmp_path):
