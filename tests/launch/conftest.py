@@ -1,95 +1,100 @@
-"""Made-up results of evaluations, in the shape that the leaderboard and Bench2Drive write."""
+"""A small evaluation with recorded drives, as `linkvla evaluate` leaves it."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from linkvla.launch.evaluation.scores import FACTORS, INFRACTION_KINDS
+from linkvla.agent.recorder import Recorder, TickRecord
+from linkvla.launch.evaluation.records import RouteRecord, Timing
+from linkvla.launch.evaluation.scores import INFRACTION_KINDS
 from linkvla.launch.json_file import write_json
+from linkvla.launch.report.video import VideoWriter
+from linkvla.model.interface.types import Command, Plan
 
-Route = tuple[str, str, str]  # id, town, type of scenario
-
-
-class ResultSets:
-    """Makes records, and the metrics that an agent leaves; the same ones for the same seed."""
-
-    def __init__(self, seed: int) -> None:
-        self.rng = np.random.default_rng(seed)
-
-    def record(self, route: Route, status: str = "Completed", repetition: int = 0, **counts: int) -> dict:
-        """A record with so many events of each kind; one that failed has completed a part of its route."""
-        number, town, kind = route
-        events = {name: [f"{name} {k}" for k in range(counts.get(name, 0))] for name in INFRACTION_KINDS}
-        speeds = self.rng.uniform(20.0, 180.0, 4).round(2)
-        events["min_speed_infractions"] = [f"Average speed is {v}% of the surrounding traffic's one" for v in speeds]
-        done = 100.0 if status in ("Completed", "Perfect") else round(float(self.rng.uniform(5.0, 95.0)), 2)
-        penalty = float(np.prod([FACTORS.get(name, 1.0) ** count for name, count in counts.items()]))
-        route_id = f"RouteScenario_{number}_rep{repetition}"
-        return {
-            "index": int(self.rng.integers(0, 1000)),
-            "route_id": route_id,
-            "status": status,
-            "num_infractions": sum(map(len, events.values())),
-            "infractions": events,
-            "scores": {"score_route": done, "score_penalty": penalty, "score_composed": done * penalty},
-            "meta": {"route_length": 250.0, "duration_game": 60.0, "duration_system": 90.0},
-            "scenario_name": f"{kind}_1",
-            "weather_id": "3",
-            "save_name": f"{route_id}_{town}_{kind}_1_3_11_22_12_00_00",
-            "town_name": town,
-        }
-
-    def random_record(self, route: Route, may_fail: bool = True) -> dict:
-        """Any record; a route that may not fail is completed without an event."""
-        if not may_fail:
-            return self.record(route, "Perfect")
-        if self.rng.random() < 0.25:
-            return self.record(route, "Failed - Agent got blocked", vehicle_blocked=1)
-        kinds = [name for name in FACTORS if self.rng.random() < 0.12]
-        return self.record(route, "Completed" if kinds else "Perfect", **dict.fromkeys(kinds, 1))
-
-    def write_metrics(self, folder: Path, records: Sequence[dict]) -> None:
-        """``metric_info.json`` of each record, of rides between smooth and rough."""
-        for record in records:
-            count, roughness = int(self.rng.integers(45, 90)), self.rng.uniform(0.0, 2.0)
-            heading = self.rng.uniform(-np.pi, np.pi) + np.cumsum(self.rng.normal(0.0, 0.02, count))
-            forward = np.stack([np.cos(heading), np.sin(heading), np.zeros(count)], axis=1)
-            right = np.stack([-np.sin(heading), np.cos(heading), np.zeros(count)], axis=1)
-            pace = np.cumsum(self.rng.normal(0.0, 0.1 * roughness, count))[:, None]
-            columns = {
-                "acceleration": pace * forward + self.rng.normal(0.0, 0.2 * roughness, (count, 1)) * right,
-                "angular_velocity": self.rng.normal(0.0, 0.2 * roughness, (count, 3)),
-                "forward_vector": forward,
-                "right_vector": right,
-                "location": np.cumsum(forward, axis=0),
-                "rotation": np.degrees(np.stack([np.zeros(count), heading, np.zeros(count)], axis=1)),
-            }
-            frames = {str(k): {name: rows[k].tolist() for name, rows in columns.items()} for k in range(count)}
-            write_json(folder / record["save_name"] / "metric_info.json", frames)
+SECONDS = 12.0
+START = (204.0, -190.0)  # in Nutmeg
+PATH = np.stack([np.arange(20.0), np.zeros(20)], axis=1)
+WAYPOINTS = np.stack([np.arange(1, 11) * 1.5, np.zeros(10)], axis=1)
 
 
-@pytest.fixture
-def result_sets() -> type[ResultSets]:
-    """Called with a seed."""
-    return ResultSets
+def route_record(name: str, **changes: object) -> RouteRecord:
+    values = {
+        "route_id": f"RouteScenario_{name}_rep0",
+        "town": "Nutmeg",
+        "status": "Perfect",
+        "infractions": {kind: [] for kind in INFRACTION_KINDS},
+        "score_route": 100.0,
+        "score_penalty": 1.0,
+        "score_composed": 100.0,
+        "route_length": 60.0,
+        "duration_game": SECONDS,
+        "duration_system": 20.0,
+        "timing": Timing(240, SECONDS, 10.0, {"tick": 10.0, "agent": 30.0}),
+    }
+    return RouteRecord(**{**values, **changes})
+
+
+def write_record(run: Path, record: RouteRecord) -> None:
+    document = {
+        "header": {"linkvla": "0.1.0", "checkpoint": "linkvla-nano", "seed": 0},
+        "record": record.to_leaderboard(),
+        "timing": vars(record.timing),
+        "error": record.error,
+    }
+    write_json(run / "routes" / f"{record.route_id}.json", document)
+
+
+def record_ticks(folder: Path, said: str = "Following the road.") -> None:
+    """Twelve seconds at 5 m/s along x."""
+    cells = {"end_point_cells": [[[19.0, 0.0, 0.7]], [[15.0, 0.5, 0.6], [14.0, 0.0, 0.2]]]}
+    recorder = Recorder(folder, {"agent": "linkvla", "settings": {}, "camera": None})
+    for k in range(int(SECONDS * 20)):
+        recorder.record(
+            TickRecord(
+                tick=k,
+                time=k * 0.05,
+                pose=(START[0] + k * 0.25, START[1], 0.0),
+                speed=5.0 + math.sin(k / 20),
+                control=(0.5, 0.1 * math.sin(k / 9), 0.0),
+                source="model",
+                route=k / 2.4,
+                command=Command.LANE_FOLLOW,
+                instruction="Slow down." if 60 <= k < 120 else None,
+                plan=Plan(PATH, WAYPOINTS, said if k == 40 else "", cells),
+                milliseconds={"see": 5.0, "total": 20.0 + k % 10},
+            )
+        )
+    recorder.close()
+
+
+def write_film(file: Path) -> None:
+    """Ten pictures a second, each of another grey."""
+    with VideoWriter(file, lambda view: np.full((64, 96, 3), view % 200, np.uint8)) as film:
+        for k in range(int(SECONDS * 10)):
+            film.add(k)
 
 
 @pytest.fixture
-def write_shards() -> Callable[..., Path]:
-    """Writes records as the official evaluators do: a checkpoint file for each shard."""
+def recorded_run(tmp_path: Path) -> Callable[..., Path]:
+    """Makes the folder: a clean route, one with a collision at 6 s that has ticks and a film, one that failed."""
 
-    def write(folder: Path, records: Sequence[dict], shards: int = 1) -> Path:
-        folder.mkdir(parents=True, exist_ok=True)
-        for number in range(shards):
-            own = list(records[number::shards])
-            checkpoint = {"global_record": {}, "progress": [len(own), len(own)], "records": own}
-            document = {"_checkpoint": checkpoint, "entry_status": "Finished", "eligible": True, "sensors": []}
-            (folder / f"shard_{number:02}.json").write_text(json.dumps(document))
-        return folder
+    def make(said: str = "Following the road.", films: bool = True) -> Path:
+        run = tmp_path / "run"
+        collision = f"Agent collided against object with type=vehicle.a and id=7 at (x={START[0] + 30}, y=-190.4, z=6.0)"
+        events = {kind: [] for kind in INFRACTION_KINDS} | {"collisions_vehicle": [collision]}
+        crash = {"status": "Completed", "infractions": events, "score_penalty": 0.6, "score_composed": 60.0}
+        slow = {"town": "Maple", "status": "Failed - TickRuntime", "score_route": 40.0, "score_composed": 40.0}
+        for record in (route_record("1"), route_record("2", **crash), route_record("3", **slow)):
+            write_record(run, record)
+        record_ticks(run / "drives" / "RouteScenario_2_rep0", said)
+        record_ticks(run / "drives" / "RouteScenario_3_rep0")
+        if films:
+            write_film(run / "drives" / "RouteScenario_2_rep0" / "drive.mp4")
+        return run
 
-    return write
+    return make
