@@ -11,16 +11,18 @@ from __future__ import annotations
 import contextlib
 import math
 import queue
+import signal
 import sys
+import threading
 import time
 from pathlib import Path
 
 import carla
 import numpy as np
 
-from linkvla.launch.failures import stop_on_sigterm
 from linkvla.launch.report.video import FRAMES_PER_SECOND, Composer, VideoWriter
 from linkvla.launch.report.view import DriveView, OtherActor, PinholeCamera
+from linkvla.launch.scenario.names import FILM_READY
 
 ROLES = ("hero", "ego_vehicle")
 CHASE = PinholeCamera(x=-6.5, y=0.0, z=2.9, width=1024, height=512, fov=90.0)
@@ -33,34 +35,37 @@ _MARGIN = 600.0  # m of town around the start that the inset shows; the car's ro
 _REACH = 60.0  # m around the ego in which others are drawn
 
 
-def film(host: str, port: int, path: Path) -> None:
-    """Film until the car is gone; without a car there is no film."""
+def film(host: str, port: int, path: Path, stop: threading.Event) -> None:
+    """Film until the car is gone or ``stop`` is set; without a car there is no film."""
     client = carla.Client(host, port)
     client.set_timeout(_CLIENT_TIMEOUT)
-    ego = _wait_for_ego(client)
+    client.get_server_version()
+    print(FILM_READY, flush=True)
+    ego = _wait_for_ego(client, stop)
+    if ego is None:
+        return
     world = ego.get_world()
     place = ego.get_transform().location
     surroundings = np.array([(place.x, place.y), (place.x + 1.0, place.y)])
     pictures: queue.Queue[carla.Image] = queue.Queue()
     camera = _attach(world, ego)
     with VideoWriter(path, Composer(CHASE, world.get_map(), surroundings, _MARGIN)) as video:
-        # The server may be gone, or the scenario over: what there is, is the film.
-        with contextlib.suppress(RuntimeError, SystemExit):
+        with contextlib.suppress(RuntimeError):  # the server is gone: what there is, is the film
             camera.listen(pictures.put)
-            _record(world, ego, pictures, video)
+            _record(world, ego, pictures, video, stop)
         with contextlib.suppress(RuntimeError):
             camera.destroy()
 
 
-def _wait_for_ego(client: carla.Client) -> carla.Actor:
-    while True:
+def _wait_for_ego(client: carla.Client, stop: threading.Event) -> carla.Actor | None:
+    while not stop.wait(_LOOK_EVERY):
         try:
             for actor in client.get_world().get_actors().filter("vehicle.*"):
                 if actor.attributes.get("role_name") in ROLES:
                     return actor
         except RuntimeError:  # the world is being replaced
-            pass
-        time.sleep(_LOOK_EVERY)
+            continue
+    return None
 
 
 def _attach(world: carla.World, ego: carla.Actor) -> carla.Sensor:
@@ -76,10 +81,16 @@ def _attach(world: carla.World, ego: carla.Actor) -> carla.Sensor:
     return world.spawn_actor(blueprint, place, attach_to=ego)
 
 
-def _record(world: carla.World, ego: carla.Actor, pictures: queue.Queue[carla.Image], video: VideoWriter) -> None:
-    """Pictures into the film, until the car is gone."""
+def _record(
+    world: carla.World,
+    ego: carla.Actor,
+    pictures: queue.Queue[carla.Image],
+    video: VideoWriter,
+    stop: threading.Event,
+) -> None:
+    """Pictures into the film, until the car is gone or ``stop`` is set."""
     begun, first = time.monotonic(), None
-    while True:
+    while not stop.is_set():
         try:
             picture = pictures.get(timeout=_SILENCE)
         except queue.Empty:
@@ -135,6 +146,12 @@ def _others(world: carla.World, ego: carla.Actor, here: carla.Location) -> list[
     return found
 
 
+def main() -> None:
+    """Film what the arguments name. SIGTERM ends the film; it must not end the writing of it."""
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    film(sys.argv[1], int(sys.argv[2]), Path(sys.argv[3]), stop)
+
+
 if __name__ == "__main__":
-    stop_on_sigterm()
-    film(sys.argv[1], int(sys.argv[2]), Path(sys.argv[3]))
+    main()

@@ -14,6 +14,7 @@ from linkvla.launch.environment import child_environment
 from linkvla.launch.evaluation.evaluators.contract import SERVER_LOG, ProcessSpec, RouteTask, Server
 from linkvla.launch.evaluation.supervisor.marks import LADDER, end_all, marked
 from linkvla.launch.evaluation.supervisor.program import Program
+from linkvla.launch.scenario.names import FILM_READY
 
 RUNNER_LOG = "scenario_runner.log"
 FILM_LOG = "film.log"
@@ -22,6 +23,7 @@ FILM = "drive.mp4"
 _POLL = 0.1  # s
 _FAREWELL = "No more scenarios"  # scenario_runner's last line; after an error its watchdog keeps the process alive
 _LINGERS = 10.0  # s that it may take to leave after that
+_FILM_STARTS = 60.0  # s
 _FILM_ENDS = 60.0  # s for the last pictures
 
 
@@ -54,10 +56,13 @@ class Machinery:
             time.sleep(_POLL)
 
     def start_film(self) -> None:
-        """Film the ego into the folder of the run."""
+        """Film the ego into the folder of the run, from its appearance on; a film that does not start is left out."""
         host, port = self._server.address(self._task)
         argv = (sys.executable, "-m", "linkvla.launch.scenario.filming", host, str(port), str(self._folder / FILM))
-        self._start("film", ProcessSpec(argv, child_environment(), self._folder), FILM_LOG)
+        film = self._start("film", ProcessSpec(argv, child_environment(), self._folder), FILM_LOG)
+        deadline = time.monotonic() + _FILM_STARTS
+        while film.poll() is None and time.monotonic() < deadline and not self._says(FILM_LOG, FILM_READY):
+            time.sleep(_POLL)
 
     def run(self, spec: ProcessSpec, seconds: float) -> bool:
         """Run scenario_runner to its end; False if it had to be ended because its time was over.
@@ -71,7 +76,7 @@ class Machinery:
         try:
             while runner.wait(_POLL) is None:
                 now = time.monotonic()
-                if leaving is None and self._says_farewell():
+                if leaving is None and self._says(RUNNER_LOG, _FAREWELL):
                     leaving = now
                 if now > deadline or (leaving is not None and now > leaving + _LINGERS):
                     self._end("scenario_runner")
@@ -106,9 +111,10 @@ class Machinery:
     def _end(self, name: str, ladder: tuple[tuple[signal.Signals, float], ...] = LADDER) -> None:
         end_all(lambda: marked(self._folder / name), ladder)
 
-    def _says_farewell(self) -> bool:
-        with contextlib.suppress(OSError), (self._folder / RUNNER_LOG).open("rb") as log:
+    def _says(self, name: str, words: str) -> bool:
+        """Whether the words stand at the end of a log."""
+        with contextlib.suppress(OSError), (self._folder / name).open("rb") as log:
             log.seek(0, 2)
             log.seek(max(0, log.tell() - 400))
-            return _FAREWELL.encode() in log.read()
+            return words.encode() in log.read()
         return False

@@ -1,4 +1,4 @@
-"""Names that those outside scenario_runner and those inside have agreed on."""
+"""Names that programs started here and those who start them have agreed on."""
 
 CONTROLLER = "linkvla.agent.entry.linkvla_control"
 """Module of the controller, as scenario_runner is told."""
@@ -8,3 +8,6 @@ DRIVEN = "LinkvlaDriven"
 
 PROPERTIES = "linkvla"
 """Element of a scenario's configuration that holds what that type needs."""
+
+FILM_READY = "waiting for a car to film"
+"""The film's program says so once: from then on no car is missed."""
