@@ -20,6 +20,7 @@ from linkvla.agent.instruction.endpoint import MAX_BODY_BYTES, MAX_REQUESTS, End
 from linkvla.agent.instruction.live import LiveInstructions
 from linkvla.agent.recorder import TickRecord
 from linkvla.model.interface.errors import ConfigurationError
+from linkvla.model.interface.types import Plan
 
 
 def heard(live: LiveInstructions) -> tuple[str, str] | None:
@@ -141,6 +142,16 @@ def test_the_state_is_the_last_tick(endpoint: Endpoint):
     connection.request("GET", "/picture.jpg?3")
     assert connection.getresponse().read(3) == b"\xff\xd8\xff"
     connection.close()
+
+
+def test_words_stay_in_the_state_until_there_are_others(endpoint: Endpoint):
+    """A network that speaks on every 20th frame says nothing on the others."""
+    points = Plan(np.zeros((20, 2)), np.zeros((10, 2)), "Follow the road.")
+    silent = Plan(np.zeros((20, 2)), np.zeros((10, 2)))
+    for number, plan in enumerate((points, silent)):
+        endpoint.publish(TickRecord(number, 0.05 * number, (0.0, 0.0, 0.0), 1.0, (0.0, 0.0, 0.0), "model", plan=plan))
+    _, state = ask(endpoint, "GET", "/state")
+    assert (state["tick"], state["said"]) == (1, "Follow the road.")
 
 
 @pytest.mark.parametrize("path", ["/", "/page.css", "/page.js"])

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import linkvla.launch.examples
 from linkvla.agent.instruction.desk import InstructionDesk
 from linkvla.agent.instruction.interface import Moment
 from linkvla.agent.instruction.timeline import Timeline
@@ -138,6 +139,11 @@ def test_a_bad_file_is_named_with_the_reason(write, tmp_path: Path):
     for absent in (tmp_path / "absent.yaml", tmp_path):
         with pytest.raises(ConfigurationError, match="cannot be read"):
             read_timeline(absent)
+
+
+def test_the_example_that_ships_is_a_timeline():
+    entries = read_timeline(Path(linkvla.launch.examples.__file__).with_name("words.yaml"))
+    assert [entry.text for entry in entries] == ["Stop now.", "Drive slower.", "Speed up.", ""]
 
 
 def test_a_live_word_goes_before_the_timeline(write):
