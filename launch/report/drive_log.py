@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,7 @@ SCALES = {"t": 100, "speed": 100, "wish": 100, "steer": 1000, "throttle": 100, "
 
 PLAN_SCALE = 10  # plans are in tenths of a metre
 PROBABILITY_SCALE = 1000
+_PICTURE = re.compile(r"frames/(\d{6,9})\.jpg")
 WORDS = ("instruction", "said", "caption")
 
 
@@ -31,6 +33,7 @@ class DriveLog:
     columns: dict[str, list[int | None]] = field(default_factory=lambda: {name: [] for name in SCALES})
     plans: list[list[Any]] = field(default_factory=list)  # [hundredths of s, path, waypoints, cells], flat
     words: list[list[Any]] = field(default_factory=list)  # [hundredths of s, kind, text]: said from then on
+    pictures: list[list[int]] = field(default_factory=list)  # [hundredths of s, tick]: frames/TICK.jpg
     stages: dict[str, list[float]] = field(default_factory=dict)  # ms of each stage: median, 95th percentile, most
     ticks: int = 0
 
@@ -48,7 +51,7 @@ class DriveLog:
     def document(self) -> dict[str, Any]:
         """Plain data for the page."""
         return {"scales": SCALES, "planScale": PLAN_SCALE, "columns": self.columns, "plans": self.plans,
-                "words": self.words, "stages": self.stages, "ticks": self.ticks}  # fmt: skip
+                "words": self.words, "pictures": self.pictures, "stages": self.stages, "ticks": self.ticks}  # fmt: skip
 
 
 def read_log(folder: Path) -> DriveLog:
@@ -73,6 +76,8 @@ def make_log(ticks: Iterable[dict[str, Any]]) -> DriveLog:
             if (value := _number(milliseconds)) is not None:
                 spent.setdefault(stage, []).append(value)
         _add_words(log, tick, time, last_words)
+        if isinstance(tick.get("frame"), str) and (picture := _PICTURE.fullmatch(tick["frame"])):
+            log.pictures.append([round(time * SCALES["t"]), int(picture[1])])
         if time >= next_sample:
             next_sample = time + 1.0 / SAMPLES_PER_SECOND - 1e-3
             _add_sample(log, tick, time)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ HOST = "127.0.0.1"
 STATES = "live*.json"
 """In the run's folder: what the supervisor says of the routes that are being driven; one file for each shard."""
 
+_PICTURE = re.compile(r"\d{6,9}\.jpg")
 CHUNK = 1 << 18  # bytes of a film at a time
 
 
@@ -148,6 +150,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(self.live.page(), "text/html; charset=utf-8")
         elif place == ["state.json"]:
             self._send(json.dumps(self.live.state()).encode(), "application/json")
+        elif len(place) == 3 and place[0] == "frames" and (route := self.live.route(place[1])) is not None:
+            self._send_picture(route, place[2])
         elif len(place) == 2 and place[0] in ("log", "film") and (route := self.live.route(place[1])) is not None:
             if place[0] == "log" and route.log is not None:
                 self._send(packed(read_log(route.log).document()), "application/octet-stream")
@@ -157,6 +161,13 @@ class _Handler(BaseHTTPRequestHandler):
                 self._send(b"not recorded\n", "text/plain", HTTPStatus.NOT_FOUND)
         else:
             self._send(b"not here\n", "text/plain", HTTPStatus.NOT_FOUND)
+
+    def _send_picture(self, route: DrivenRoute, name: str) -> None:
+        file = None if route.log is None or not _PICTURE.fullmatch(name) else route.log / "frames" / name
+        if file is None or not file.is_file():
+            self._send(b"not there\n", "text/plain", HTTPStatus.NOT_FOUND)
+        else:
+            self._send(file.read_bytes(), "image/jpeg")
 
     def _send(self, body: bytes, kind: str, status: HTTPStatus = HTTPStatus.OK) -> None:
         self._head(status, kind, len(body))

@@ -61,6 +61,8 @@ function unscale(log) {
     (_, i) => [flat[2 * i] / log.planScale, flat[2 * i + 1] / log.planScale]);
   log.plans = log.plans.map(([time, path, waypoints, cells]) => ({ time: time / log.scales.t, path: points(path), waypoints: points(waypoints),
     cells: Array.from({ length: cells.length / 3 }, (_, i) => [cells[3 * i] / log.planScale, cells[3 * i + 1] / log.planScale, cells[3 * i + 2] / 1000]) }));
+  log.pictures = log.pictures.map(([time, tick]) => ({ time: time / log.scales.t, name: `${String(tick).padStart(6, "0")}.jpg` }));
+  log.pictureTimes = log.pictures.map(picture => picture.time);
   log.planTimes = log.plans.map(plan => plan.time);
   log.words = log.words.map(([time, kind, text]) => ({ time: time / log.scales.t, kind, text }));
   log.start = log.columns.t[0] ?? 0;

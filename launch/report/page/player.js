@@ -13,8 +13,9 @@ async function openDrive(key, seconds) {
   showFacts(route);
   const [log, source] = [await report.log(key), report.film(key)];
   if (wanted().get("route") !== key) return; // the visitor has gone on
-  $("drive").classList.toggle("nofilm", !source);
+  $("drive").classList.toggle("nofilm", !source && !route.pictures);
   film.hidden = !source;
+  $("picture").hidden = Boolean(source) || !route.pictures || !log;
   drive = { key, route, log, time: log?.start ?? 0, playing: false, last: 0 };
   if (source) film.src = source;
   $("plot-card").hidden = $("above").parentElement.hidden = !log;
@@ -34,6 +35,7 @@ async function openDrive(key, seconds) {
 
 function closeDrive() {
   film.pause();
+  $("picture").removeAttribute("src");
   film.removeAttribute("src");
   film.load();
   drive = null;
@@ -107,12 +109,19 @@ function show(seconds) {
   if (!log) return;
   drive.plots.move(drive.time);
   drive.above.draw(drive.time);
+  if (!$("picture").hidden) showPicture(log);
   const i = report.indexAt(log.columns.t, drive.time), column = name => log.columns[name][i];
   const number = (value, digits) => value === null || value === undefined ? "–" : value.toFixed(digits);
   $("now").replaceChildren(element("b", number(column("speed"), 1)), " m/s   steer ", element("b", number(column("steer"), 2)),
     "   throttle ", element("b", number(column("throttle"), 2)), "   brake ", element("b", number(column("brake"), 2)),
     "   route ", element("b", number(column("route"), 0)), " %");
   showWords(log);
+}
+
+// Where there is no film: the camera's picture of that moment, or the last one before.
+function showPicture(log) {
+  const wantedSource = drive.route.pictures + log.pictures[report.indexAt(log.pictureTimes, drive.time)].name;
+  if ($("picture").getAttribute("src") !== wantedSource) $("picture").src = wantedSource;
 }
 
 function showWords(log) {
@@ -147,7 +156,6 @@ function tick(now) {
   requestAnimationFrame(tick);
 }
 
-film.onseeked = () => { if (drive && film.paused && document.activeElement === film) show(filmTime(0).back(film.currentTime)); };
 film.onclick = toggle;
 $("play").onclick = toggle;
 $("rate").onchange = event => { film.playbackRate = Number(event.target.value); };

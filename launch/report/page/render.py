@@ -82,6 +82,8 @@ def render(run: Run, settings: PageSettings, cache: LogCache | None = None) -> s
             row.detail["why"] = problem
         if log is not None:
             spent.append(log.stages)
+            if log.pictures:
+                row.detail["pictures"] = _picture_place(route, settings)
             if settings.out is None:
                 row.detail["logUrl"] = f"/log/{quote(row.key, safe='')}"
             else:
@@ -105,6 +107,13 @@ def pack(document: dict[str, Any]) -> str:
 def packed(document: dict[str, Any]) -> bytes:
     """The same as bytes; equal data give equal bytes."""
     return gzip.compress(json.dumps(document, separators=(",", ":")).encode(), mtime=0)
+
+
+def _picture_place(route: DrivenRoute, settings: PageSettings) -> str:
+    """What a picture's name is put behind: its folder, as the page sees it."""
+    if settings.out is None:
+        return f"/frames/{quote(route.record.route_id, safe='')}/"
+    return quote(Path(os.path.relpath(route.log / "frames", settings.out.parent)).as_posix()) + "/"
 
 
 def _place_films(run: Run, rows: Sequence[RouteRow], settings: PageSettings) -> None:
@@ -173,7 +182,7 @@ def _policy(script: str) -> str:
     """What the browser may run and load: our own script, and nothing from elsewhere."""
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
     return (
-        f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; img-src data:; "
+        f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; img-src 'self' file: data:; "
         "media-src 'self' file: blob:; connect-src 'self'; base-uri 'none'; form-action 'none'"
     )
 

@@ -132,7 +132,7 @@ def _detail(
     why = "This drive was not recorded: there is a result, but nothing to play."
     return {"key": record.route_id, "name": name, "town": record.town, "state": state,
             "status": status, "facts": facts, "events": events, "error": record.error, "why": why,
-            "film": None}  # fmt: skip
+            "film": None, "pictures": None}  # fmt: skip
 
 
 def _spark(log: DriveLog, placed: Sequence[PlacedInfraction]) -> dict[str, Any] | None:

@@ -49,10 +49,10 @@ def write_record(run: Path, record: RouteRecord) -> None:
     write_json(run / "routes" / f"{record.route_id}.json", document)
 
 
-def record_ticks(folder: Path, said: str = "Following the road.") -> None:
-    """Twelve seconds at 5 m/s along x."""
+def record_ticks(folder: Path, said: str = "Following the road.", picture_every: int = 0) -> None:
+    """Twelve seconds at 5 m/s along x; pictures that grow lighter."""
     cells = {"end_point_cells": [[[19.0, 0.0, 0.7]], [[15.0, 0.5, 0.6], [14.0, 0.0, 0.2]]]}
-    recorder = Recorder(folder, {"agent": "linkvla", "settings": {}, "camera": None})
+    recorder = Recorder(folder, {"agent": "linkvla", "settings": {}, "camera": None}, picture_every)
     for k in range(int(SECONDS * 20)):
         recorder.record(
             TickRecord(
@@ -66,6 +66,7 @@ def record_ticks(folder: Path, said: str = "Following the road.") -> None:
                 command=Command.LANE_FOLLOW,
                 instruction="Slow down." if 60 <= k < 120 else None,
                 plan=Plan(PATH, WAYPOINTS, said if k == 40 else "", cells),
+                image=np.full((32, 64, 3), k, np.uint8),
                 milliseconds={"see": 5.0, "total": 20.0 + k % 10},
             )
         )
@@ -81,7 +82,8 @@ def write_film(file: Path) -> None:
 
 @pytest.fixture
 def recorded_run(tmp_path: Path) -> Callable[..., Path]:
-    """Makes the folder: a clean route, one with a collision at 6 s that has ticks and a film, one that failed."""
+    """Makes the folder: a clean route, one with a collision at 6 s that has ticks and a film, one that failed,
+    with a picture a second."""
 
     def make(said: str = "Following the road.", films: bool = True) -> Path:
         run = tmp_path / "run"
@@ -94,7 +96,7 @@ def recorded_run(tmp_path: Path) -> Callable[..., Path]:
         for record in (route_record("1"), route_record("2", **crash), route_record("3", **slow)):
             write_record(run, record)
         record_ticks(run / "drives" / "RouteScenario_2_rep0", said)
-        record_ticks(run / "drives" / "RouteScenario_3_rep0")
+        record_ticks(run / "drives" / "RouteScenario_3_rep0", picture_every=20)
         if films:
             write_film(run / "drives" / "RouteScenario_2_rep0" / "drive.mp4")
         return run

@@ -100,7 +100,7 @@ def test_no_text_of_a_run_becomes_code(recorded_run, tmp_path: Path):
     evil = tmp_path / "evil"
     write_json(evil / "routes" / "evil.json", document)
     html = render(read_run(evil), PageSettings(evil / "report.html"))
-    assert "window.pwned" in html and "<script>window" not in html and "<img" not in html
+    assert "window.pwned" in html and "<script>window" not in html and "<img src=x" not in html
     page = Page(html)
     assert not any(name.startswith("on") for _, values in page.tags for name in values)
     assert page.data("route-RouteScenario_2_rep0")["error"] == EVIL
@@ -220,7 +220,15 @@ def test_the_live_page_gives_films_in_pieces_and_nothing_else(recorded_run):
         assert status == 206 and piece == whole[100:200]
         assert headers["Content-Range"] == f"bytes 100-199/{len(whole)}"
         assert get(port, "/film/RouteScenario_2_rep0", Range="bytes=9-")[2] == whole[9:]
-        for target in ("/film/..%2F..%2Fsetup.cfg", "/film/RouteScenario_1_rep0", "/routes", "/log/"):
+        assert get(port, "/frames/RouteScenario_3_rep0/000020.jpg")[2].startswith(b"\xff\xd8")
+        for target in (
+            "/frames/RouteScenario_3_rep0/..%2Fticks.jsonl",
+            "/frames/RouteScenario_2_rep0/000020.jpg",
+            "/film/..%2F..%2Fsetup.cfg",
+            "/film/RouteScenario_1_rep0",
+            "/routes",
+            "/log/",
+        ):
             assert get(port, target)[0] == 404
         assert get(port, "/", Host="evil.example")[0] == 403
 

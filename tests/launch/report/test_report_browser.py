@@ -137,9 +137,11 @@ def test_the_plot_follows_the_film_and_a_click_seeks(browser, recorded_run, film
     assert page.complaints() == []
 
 
-def test_a_drive_without_a_film_plays_its_plots(browser, recorded_run):
+def test_a_drive_without_a_film_plays_its_plots_and_pictures(browser, recorded_run):
     page = Visit(browser, write_page(recorded_run(films=False)) + "#route=RouteScenario_3_rep0&t=4")
     page.until("drive && drive.plots")
+    page.until("document.getElementById('picture').naturalWidth === 64")
+    page.until("document.getElementById('picture').src.endsWith('RouteScenario_3_rep0/frames/000080.jpg')")
     assert page.run("film.hidden") and page.run("document.getElementById('clock').textContent") == "0:04.0"
     page.click("#play")
     page.until("Number(document.getElementById('cursor').dataset.seconds) > 4.3")
@@ -175,6 +177,8 @@ def test_the_live_page_renews_itself_and_keeps_the_filter(browser, recorded_run)
         page.until("film.readyState >= 2 && drive && drive.plots && Math.abs(film.currentTime - 2) < 0.06")
         page.click_plot(9.0)
         page.until("!film.seeking && Math.abs(film.currentTime - 9.0) < 0.06")
+        page.run("void (location.hash = 'route=RouteScenario_3_rep0')")
+        page.until("document.getElementById('picture').naturalWidth === 64")
         assert page.complaints() == []
     finally:
         server.shutdown()
