@@ -15,7 +15,7 @@ import pytest
 from linkvla.launch.environment import child_environment
 from linkvla.launch.evaluation.benchmarks import DEV10, benchmark_file, missing_towns
 from linkvla.launch.evaluation.evaluators.agent_files import agent_maker, check_agent_file
-from linkvla.launch.evaluation.evaluators.bench2drive_server import write_launcher
+from linkvla.launch.evaluation.evaluators.bench2drive_server import server_ended, write_launcher
 from linkvla.launch.evaluation.evaluators.boot import bring_back_getchildren, client_by_another_name, name_client
 from linkvla.launch.evaluation.evaluators.choice import evaluator_named
 from linkvla.launch.evaluation.evaluators.contract import EVALUATOR_LOG, SERVER_LOG, ProcessSpec, RouteTask
@@ -99,8 +99,8 @@ def test_route_files_of_one_route_keep_its_text_and_gain_what_official_parsers_n
 
     bare = _write(
         tmp_path / "bare.xml",
-        '<routes><route id="1" town="A"><weathers/><waypoints><position x="0" y="0"/><position x="9" y="0"/></waypoints>'
-        "</route></routes>",
+        '<routes><route id="1" town="A"><weathers/><waypoints>'
+        '<position x="0" y="0"/><position x="9" y="0"/></waypoints></route></routes>',
     )
     write_route_file(read_routes(bare)[0], tmp_path / "bare_one.xml")
     text = (tmp_path / "bare_one.xml").read_text()
@@ -199,8 +199,10 @@ def test_the_launcher_becomes_the_chosen_server_on_the_port_that_was_found(task)
     program = "import sys; print('served', sys.argv[1:])"
     argv = (sys.executable, "-c", program, "-carla-rpc-port=23100", "--port", "23100", "-graphicsadapter=1")
     write_launcher(task, ProcessSpec(argv, {}, task.folder))
+    assert not server_ended(task.folder)
     options = ["-RenderOffScreen", "-carla-rpc-port=23155", "-graphicsadapter=1023100"]
     subprocess.run([task.folder / "CarlaUE4.sh", *options], check=True, env=child_environment(), timeout=60)
+    assert server_ended(task.folder)
     said = (task.folder / SERVER_LOG).read_text()
     assert said.strip() == "served ['-carla-rpc-port=23155', '--port', '23155', '-graphicsadapter=1']"
 

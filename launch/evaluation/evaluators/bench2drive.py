@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 
 from linkvla.launch.environment import carla_agents_folder
-from linkvla.launch.evaluation.evaluators.bench2drive_server import write_launcher
+from linkvla.launch.evaluation.evaluators.bench2drive_server import server_ended, write_launcher
 from linkvla.launch.evaluation.evaluators.checkouts import Checkout, checkout
-from linkvla.launch.evaluation.evaluators.contract import SERVER_LOG, ProcessSpec, RouteTask, Server
-from linkvla.launch.evaluation.evaluators.official import OfficialEvaluator
+from linkvla.launch.evaluation.evaluators.contract import SERVER_LOG, ProcessSpec, RouteTask, Server, Standing
+from linkvla.launch.evaluation.evaluators.official import OfficialEvaluator, has_result
 from linkvla.launch.evaluation.provenance import package_versions
 from linkvla.launch.evaluation.route_file import RouteSpec
 from linkvla.model.interface.errors import ConfigurationError, RouteError
@@ -73,6 +74,10 @@ class Bench2DriveEvaluator(OfficialEvaluator):
         """See ``Evaluator.command``."""
         write_launcher(task, self.server.command(task))
         return super().command(task)
+
+    def progress(self, task: RouteTask) -> Standing:
+        """See ``Evaluator.progress``; the evaluator itself notices a dead server only by many a time-out."""
+        return replace(super().progress(task), server_ended=server_ended(task.folder) and not has_result(task))
 
     def boot_options(self, task: RouteTask | None) -> list[str]:
         """The evaluator's sleep of 30 s after the start of the server is right for CARLA only."""

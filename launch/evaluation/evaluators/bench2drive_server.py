@@ -16,6 +16,7 @@ from linkvla.launch.evaluation.evaluators.contract import SERVER_LOG, ProcessSpe
 PORT_OPTION = "-carla-rpc-port="
 PLAN = "server_plan.json"
 LAUNCHER = "CarlaUE4.sh"
+PROCESS = "server.pid"
 
 
 def write_launcher(task: RouteTask, server: ProcessSpec) -> None:
@@ -32,6 +33,19 @@ def write_launcher(task: RouteTask, server: ProcessSpec) -> None:
     launcher.chmod(0o755)
 
 
+def server_ended(folder: Path) -> bool:
+    """Whether the server was started and has ended; the evaluator, its parent, does not look after it."""
+    try:
+        process = int((folder / PROCESS).read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return False
+    try:
+        state = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return True
+    return state.rpartition(")")[2].split()[0] in "ZX"
+
+
 def main() -> None:
     """Become the server, on the port that the evaluator has found free."""
     folder = Path(sys.argv[1])
@@ -41,6 +55,7 @@ def main() -> None:
     log = os.open(folder / SERVER_LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(log, 1)
     os.dup2(log, 2)
+    (folder / PROCESS).write_text(str(os.getpid()), encoding="ascii")
     os.chdir(plan["cwd"])
     os.execv(argv[0], argv)
 

@@ -92,6 +92,7 @@ class Standing:
     simulated_seconds: float | None = None
     real_time_ratio: float | None = None
     infractions: int | None = None
+    server_ended: bool = False  # before there was a result; of a server that the evaluator has started
     phases: Mapping[str, float] = field(default_factory=dict)  # ms per tick: tick, sensors, agent ...
 
 

@@ -165,6 +165,11 @@ class OfficialEvaluator:
             )
 
 
+def has_result(task: RouteTask) -> bool:
+    """Whether the evaluator has written the route's result."""
+    return _record(task) is not None
+
+
 def _record(task: RouteTask) -> RouteRecord | None:
     """The record of the one route in the checkpoint, under the id that this repetition has; None if there is none."""
     file = task.folder / CHECKPOINT

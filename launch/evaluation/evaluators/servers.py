@@ -52,7 +52,7 @@ class _LocalServer:
     def diagnosis(self, task: RouteTask) -> str:
         """See ``Server.diagnosis``."""
         log = task.folder / SERVER_LOG
-        said = f"the server did not start; its last output: {last_lines(log)}; log: {log}"
+        said = f"its last output: {last_lines(log)}; log: {log}"
         known = cure(log)
         return f"{said}. {known}" if known else said
 

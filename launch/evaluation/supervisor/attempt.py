@@ -177,6 +177,8 @@ class Attempt:
                 changed = now
             self._standing = standing
             self._tell(standing)
+            if standing.server_ended:
+                return self._without_server()
             if now - changed > (limits.silence if standing.driving else limits.setup):
                 return self._hung(now - changed)
             if now - begun > limits.route:
@@ -185,7 +187,9 @@ class Attempt:
 
     def _without_server(self) -> Outcome:
         """The server has ended while the evaluator was running."""
-        cause = f"the server ended during the route ({_cause(self._server.poll())})"
+        cause = "the server ended during the route"
+        if self._server is not None:  # otherwise it is the evaluator's, and nobody knows how
+            cause += f" ({_cause(self._server.poll())})"
         code = self._evaluator.wait(_LAST_WORDS)
         outcome = self._pair.evaluator.read(self._task, code)
         record = outcome.record
