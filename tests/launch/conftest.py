@@ -107,7 +107,7 @@ class ResultSets:
         for record in records:
             place = folder / record["save_name"]
             place.mkdir(parents=True, exist_ok=True)
-            (place / "metric_info.json").write_text(json.dumps(self.metrics(int(self.rng.integers(3, 300)))))
+            (place / "metric_info.json").write_text(json.dumps(self.metrics(int(self.rng.integers(3, 150)))))
 
 
 @pytest.fixture

@@ -34,6 +34,8 @@ from linkvla.launch.evaluation.scoring.rescore import rescored
 from linkvla.launch.evaluation.scoring.route_scores import scenario_type
 from linkvla.launch.sim.world.town_loader import available_towns, town_file
 
+pytestmark = pytest.mark.system
+
 PYTHON = os.environ.get("EVALUATOR_PYTHON", sys.executable)
 TOWNS = [Path(os.environ["LINKVLA_TOWNS"])] if "LINKVLA_TOWNS" in os.environ else []
 OWN_ROUTES = Path(__file__).resolve().parents[2] / "launch" / "evaluation" / "routes" / "training.xml"
