@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -50,8 +51,14 @@ def _require(evaluator: str) -> None:
             pytest.skip(f"{variable} names no checkout")
 
 
-def _drive(evaluator: str, server: str, route: RouteSpec, folder: Path) -> tuple[AttemptReport, list[Standing]]:
-    """Drive with the rule-based driver; the report, and the standings that were told."""
+def _drive(
+    evaluator: str,
+    server: str,
+    route: RouteSpec,
+    folder: Path,
+    meanwhile: Callable[[Standing], None] = lambda standing: None,
+) -> tuple[AttemptReport, list[Standing]]:
+    """Drive with the rule-based driver; the report, and the standings that were told, to ``meanwhile`` too."""
     chosen = server_named(server)
     pair = Pair(evaluator_named(evaluator, chosen), chosen, Limits(step=120.0, route=240.0))
     chosen.check()
@@ -62,8 +69,13 @@ def _drive(evaluator: str, server: str, route: RouteSpec, folder: Path) -> tuple
             raise
         pytest.skip(str(error))
     standings: list[Standing] = []
+
+    def tell(standing: Standing) -> None:
+        standings.append(standing)
+        meanwhile(standing)
+
     task = RouteTask(route, 1, folder.resolve(), agent="expert")
-    return Attempt(pair, task, standings.append, threading.Event()).run(), standings
+    return Attempt(pair, task, tell, threading.Event()).run(), standings
 
 
 @pytest.mark.parametrize("evaluator", ["builtin", "leaderboard", "bench2drive"])
@@ -78,6 +90,23 @@ def test_each_evaluator_drives_a_route_and_leaves_a_record_and_no_process(evalua
     assert record.scenario_name == "ControlLoss_1"
     assert max(standing.simulated_seconds or 0.0 for standing in standings) > 0.0
     assert "listening on" in (folder / SERVER_LOG).read_text()
+    assert marked(folder) == []
+
+
+def test_a_server_that_bench2drive_has_started_and_that_dies_is_missed_at_once(route, tmp_path):
+    _require("bench2drive")
+    folder = tmp_path / "attempt"
+    killed = []
+
+    def kill_server(standing: Standing) -> None:
+        if standing.driving and not killed:
+            killed.append(int((folder / "server.pid").read_text()))
+            os.kill(killed[0], signal.SIGKILL)
+
+    report, standings = _drive("bench2drive", "sim", route, folder, kill_server)
+    assert killed
+    assert "the server ended during the route" in report.outcome.failure
+    assert standings[-1].server_ended
     assert marked(folder) == []
 
 
