@@ -12,7 +12,7 @@ from typing import Any
 from linkvla.agent.recorder import DriveRecording
 from linkvla.launch.report.tick_adapter import command_text
 
-SAMPLES_PER_SECOND = 10  # of the columns: more than a plot has pixels for
+SAMPLES_PER_SECOND = 20  # every tick: pedals that change from tick to tick would look calm if some were left out
 PLANS_PER_SECOND = 4
 SPEED_SPAN = 0.5  # s: between the two speed waypoints that tell the speed that a plan asks for, at its start
 

@@ -12,7 +12,7 @@ from linkvla.launch.report.infraction_places import KINDS
 from linkvla.launch.report.page.routes import RouteRow
 from linkvla.launch.report.town_outline import TownOutline, surroundings, town_outline
 
-_TRACK_STEP = 5  # samples from one point of a drawn track to the next: half a second
+_TRACK_STEP = 10  # samples from one point of a drawn track to the next: half a second
 
 
 def outlines(rows: Sequence[RouteRow], towns: Sequence[Path]) -> dict[str, TownOutline]:

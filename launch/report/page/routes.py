@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from linkvla.launch.evaluation.records import SIMULATION_CRASHED, RouteRecord
+from linkvla.launch.evaluation.records import OUT_OF_TICKS, SIMULATION_CRASHED, RouteRecord
 from linkvla.launch.evaluation.scoring.passes import split_id
 from linkvla.launch.report.drive_log import SCALES, DriveLog
 from linkvla.launch.report.infraction_places import KINDS, NOTES, PlacedInfraction
@@ -67,7 +67,8 @@ def route_row(route: DrivenRoute, placed: list[PlacedInfraction], log: DriveLog 
     state = state_of(record)
     base, repetition = split_id(record.route_id)
     name = f"{base} · {repetition}" if repetition else base
-    status = "completed" if record.score_route >= 100.0 else record.status.removeprefix("Failed - ").lower()
+    failure = "out of time" if OUT_OF_TICKS in record.status else record.status.removeprefix("Failed - ")
+    status = "completed" if record.score_route >= 100.0 else failure.lower()
     counts = Counter(event.kind for event in placed)
     events = [{"kind": kind, "label": _plain(kind), "count": counts[kind]} for kind in KINDS if counts[kind]]
     return RouteRow(
