@@ -69,9 +69,9 @@ for command in (
     scoring.dream,
     scoring.language,
     scoring.openloop,
-    submission.submit,
     benchmark_scores.score,
     reporting.report,
+    submission.submit,
 ):
     app.command()(command)
 app.add_typer(data.data)

@@ -1,8 +1,8 @@
 """The privileged expert: reads the world instead of pictures and drives through the same controls as the networks.
 
-``expert_agent``: ``ExpertDriver``, the loop of one tick, and ``ExpertAgent``, it on our own runner; networks learn from
-its planner. ``watchful``: ``WatchfulDriver``, which adds all that follows below ``Both`` for the official evaluators;
-``agent/entry/expert_agent`` is what they load.
+``expert_agent``: ``ExpertDriver``, the loop of one tick; networks learn from it. ``watchful``: ``WatchfulDriver``,
+which adds all that follows below ``Both`` and is the expert of evaluations, on our own runner (``WatchfulAgent``) and,
+as ``agent/entry/expert_agent``, on the official ones.
 
 Both: ``planner`` (where to be in the next 2.5 s: speed profile, leaders, stop lines), ``road_users`` (who is on the
 line, or will cross it), ``signals`` (lights, stop signs), ``departing`` (out of a parking bay).

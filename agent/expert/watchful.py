@@ -7,6 +7,7 @@ from functools import partial
 import carla
 import numpy as np
 
+from linkvla.agent.autonomous_agent import AutonomousAgent
 from linkvla.agent.expert.carriageway import cut_at
 from linkvla.agent.expert.cutting_in import cutting_in
 from linkvla.agent.expert.expert_agent import ExpertDriver
@@ -26,7 +27,7 @@ _ON_FOOT_REACH = 90.0  # m
 
 
 class WatchfulDriver(ExpertDriver):
-    """For the official evaluators, which measure the speed against traffic that drives at the limit."""
+    """For evaluations; the official ones measure the speed against traffic that drives at the limit."""
 
     expert_settings = ExpertSettings(
         cruise_speed=20.0,
@@ -79,3 +80,7 @@ class WatchfulDriver(ExpertDriver):
         found += self._giving_way.leaders(line, self.arc, speed, traffic, self._planner.speed_profile, blocks)
         found += cutting_in(line, self.arc, vehicles)
         return found + self._merging.leaders(vehicles, self.arc, outlook, _INTERVAL)
+
+
+class WatchfulAgent(WatchfulDriver, AutonomousAgent):
+    """The same on our own base, for our own route runner."""

@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 import linkvla.launch.evaluation as evaluation
-from linkvla.agent.autonomous_agent import AutonomousAgent
 from linkvla.agent.expert.expert_agent import ExpertAgent
-from linkvla.agent.expert.watchful import WatchfulDriver
+from linkvla.agent.expert.watchful import WatchfulAgent
 from linkvla.launch.evaluation.route_file import ScenarioSpec, read_routes
 from linkvla.launch.evaluation.route_runner import run_route
 from linkvla.launch.evaluation.run_settings import RunSettings
@@ -22,10 +21,6 @@ ROUTES = {
     route.scenarios[0].type: route
     for route in read_routes(Path(evaluation.__file__).parent / "routes" / "scenarios.xml", "100-108")
 }
-
-
-class Watchful(WatchfulDriver, AutonomousAgent):
-    """The expert of the official evaluators, on our own base."""
 
 
 class Blind(ExpertAgent):
@@ -55,19 +50,19 @@ def events(record):
     ],
 )
 def test_who_looks_gets_past_and_who_does_not_runs_into_it(server, kind, infraction):
-    seen = drive(server, ROUTES[kind], Watchful)
+    seen = drive(server, ROUTES[kind], WatchfulAgent)
     assert (seen.status, events(seen)) == ("Completed", set())
     blind = drive(server, ROUTES[kind], Blind)
     assert infraction in events(blind)
 
 
 def test_cars_in_front_stop_and_go_on(server):
-    record = drive(server, ROUTES["HardBreakRoute"], Watchful, traffic=20)
+    record = drive(server, ROUTES["HardBreakRoute"], WatchfulAgent, traffic=20)
     assert (record.status, events(record)) == ("Completed", set())
 
 
 def test_background_cars_do_not_queue_up_behind_an_obstacle(server):
-    record = drive(server, ROUTES["AccidentTwoWays"], Watchful, traffic=25)
+    record = drive(server, ROUTES["AccidentTwoWays"], WatchfulAgent, traffic=25)
     assert record.score_route == 100.0
 
 

@@ -54,9 +54,9 @@ def agent_maker(agent: str) -> MakeAgent:
         ConfigurationError: the file does not say which class to drive with.
     """
     if agent == "expert":
-        from linkvla.agent.expert.expert_agent import ExpertAgent
+        from linkvla.agent.expert.watchful import WatchfulAgent
 
-        return ExpertAgent
+        return WatchfulAgent
     if agent == "linkvla":
         from linkvla.agent.driving_agent import LinkVLAAgent
 
