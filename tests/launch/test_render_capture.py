@@ -64,3 +64,8 @@ def test_light_states_follow_the_order_of_the_town(town):
     expected = np.zeros(len(town.traffic_lights), np.uint8)
     expected[light.site_index] = LightState.YELLOW
     np.testing.assert_array_equal(states, expected)
+
+
+def test_the_egos_of_both_evaluators_have_one_body():
+    assert look_of("vehicle.lincoln.mkz_2017") == look_of("vehicle.lincoln.mkz_2020")
+    assert look_of("vehicle.lincoln.mkz_2020") != look_of("vehicle.audi.tt")
