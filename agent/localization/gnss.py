@@ -10,7 +10,9 @@ from linkvla.agent.localization.geodesy import GeoReference
 
 LOG = logging.getLogger("linkvla.agent")
 
-_TELLING = 8.0  # m between the two readings of a fix from which on the nearer one is certainly right
+_TELLING = 8.0  # m between the two readings of a fix from which on the nearer one is certainly right, at first
+_DRIFT = 0.05  # m by which reckoning may be off, per metre driven
+_CLEARLY = 0.25  # of the distance between the readings, within which the nearer one must lie
 _ENOUGH = 3  # telling fixes by which one reading has to lead
 
 
@@ -19,7 +21,7 @@ class FixConverter:
 
     CARLA 0.9.16 mirrors latitude around the reference and scales a little, unlike earlier versions and unlike the
     leaderboard's plans. Which convention holds shows in the first fixes, by which of their readings lies where the car
-    is, unless the car drives within a few metres of the reference's latitude, where both are the same.
+    is, unless the car drives within a few metres of the reference's latitude, where both are nearly the same.
     """
 
     def __init__(self, reference: GeoReference) -> None:
@@ -28,23 +30,26 @@ class FixConverter:
         self.mirrored: bool | None = None
         """None until the fixes have told."""
 
-    def position(self, fix: np.ndarray, expected: np.ndarray) -> np.ndarray:
+    def position(self, fix: np.ndarray, expected: np.ndarray, driven: float = 0.0) -> np.ndarray:
         """(2,) metres, world.
 
         Args:
             fix: (2,) latitude and longitude in degrees.
-            expected: (2,) metres, where the car must be, roughly.
+            expected: (2,) metres, where the car must be; not made of earlier fixes, for a fix that was read the wrong
+                way would draw it over to its side.
+            driven: m since ``expected`` was exact, to within a metre or two.
         """
         plain, mirrored = self._reference.to_world(fix), self._reference.to_world_0916(fix)
         if self.mirrored is None:
-            nearer = bool(np.linalg.norm(mirrored - expected) < np.linalg.norm(plain - expected))
-            if np.linalg.norm(mirrored - plain) > _TELLING:
-                self._vote(nearer, plain, mirrored)
-            return mirrored if nearer else plain
+            gaps = np.linalg.norm([plain - expected, mirrored - expected], axis=1)
+            apart = np.linalg.norm(mirrored - plain)
+            if apart > _TELLING + _DRIFT * driven and gaps.min() < _CLEARLY * apart:
+                self._vote(bool(gaps[1] < gaps[0]), plain, mirrored)
+            return mirrored if gaps[1] < gaps[0] else plain
         return mirrored if self.mirrored else plain
 
-    def _vote(self, nearer: bool, plain: np.ndarray, mirrored: np.ndarray) -> None:
-        self._lead += 1 if nearer else -1
+    def _vote(self, for_mirrored: bool, plain: np.ndarray, mirrored: np.ndarray) -> None:
+        self._lead += 1 if for_mirrored else -1
         if abs(self._lead) < _ENOUGH:
             return
         self.mirrored = self._lead > 0

@@ -31,7 +31,8 @@ class Localizer:
         world = [_xy(global_plan_world[index][0]) for index in chosen]
         self.reference = GeoReference.from_pairs(geographic, world)
         self._converter = FixConverter(self.reference)
-        self._estimator = StateEstimator()
+        self._estimator, self._reckoning = StateEstimator(), StateEstimator()
+        self._driven = 0.0  # m, while it is reckoned
         start = global_plan_world[0][0]
         self._start, self._yaw = np.array(_xy(start)), math.radians(start.rotation.yaw)
         self._ticks = 0
@@ -40,14 +41,23 @@ class Localizer:
         """The state at this tick; ``previous`` is the control that the last tick returned."""
         if frame.compass is not None:
             self._yaw = (frame.compass - math.pi / 2 + math.pi) % (2 * math.pi) - math.pi
-        expected = self._estimator.position
-        expected = self._start if expected is None else expected
-        position = None if frame.fix is None else self._converter.position(frame.fix, expected)
-        if position is None and self._estimator.position is None:
-            position = self._start
-        settled = self._ticks >= _SETTLING
+        pedals = previous if self._ticks >= _SETTLING else FULL_BRAKE
         self._ticks += 1
-        return self._estimator.step(position, self._yaw, frame.speed, previous if settled else FULL_BRAKE)
+        if self._converter.mirrored is None:
+            self._reckon(frame.speed, pedals)
+        position = None
+        if frame.fix is not None:
+            position = self._converter.position(frame.fix, self._reckoning.position, self._driven)
+        elif self._estimator.position is None:
+            position = self._start
+        return self._estimator.step(position, self._yaw, frame.speed, pedals)
+
+    def _reckon(self, speed: float, pedals: Pedals) -> None:
+        """Where the car is by compass and speedometer alone: what tells the one reading of a fix from the other."""
+        before = self._reckoning.position
+        self._reckoning.step(self._start if before is None else None, self._yaw, speed, pedals)
+        if before is not None:
+            self._driven += float(np.linalg.norm(self._reckoning.position - before))
 
 
 def _xy(transform: Any) -> tuple[float, float]:

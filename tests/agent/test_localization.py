@@ -13,7 +13,9 @@ import pytest
 from linkvla.agent.control.plan_follower import Pedals
 from linkvla.agent.localization.geodesy import GeoReference
 from linkvla.agent.localization.gnss import FixConverter
+from linkvla.agent.localization.localizer import Localizer
 from linkvla.agent.localization.state_estimator import StateEstimator
+from linkvla.agent.sensors import SensorFrame
 
 TOWN = """<?xml version="1.0"?><OpenDRIVE><header revMajor="1" revMinor="4" name="" version="1" date="" north="0"
 south="0" east="0" west="0"><geoReference><![CDATA[+proj=tmerc +lat_0={latitude} +lon_0={longitude} +k=1
@@ -52,6 +54,37 @@ def test_fixes_are_read_in_either_convention(mirrored, start, caplog):
             assert found == pytest.approx(place, abs=17.0 if near_the_line else 3.0)
     assert converter.mirrored is mirrored
     assert [record.levelname for record in caplog.records] == (["WARNING"] if mirrored else [])
+
+
+def test_an_expectation_that_is_far_from_both_readings_tells_nothing():
+    """A plan that starts elsewhere must not make an ordinary latitude a mirrored one."""
+    reference = REFERENCES[0]
+    converter = FixConverter(reference)
+    for _ in range(20):
+        converter.position(reference.to_geographic(np.array([0.0, 10.0])), np.array([0.0, -20.0]))
+    assert converter.mirrored is None
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+@pytest.mark.parametrize("speed", [0.3, 5.0, 14.0])
+@pytest.mark.parametrize("south", [1.0, -1.0])
+@pytest.mark.parametrize("start", [-6.0, -2.0, 0.0, 2.0, 6.0])
+def test_a_drive_that_begins_near_the_references_latitude_is_not_mistaken(start, south, speed, mirrored):
+    """It drives from the first tick on, while the filter is told that it brakes; the plan's start is a metre off."""
+    reference, rng = REFERENCES[1], np.random.default_rng(0)
+    yaw = south * math.pi / 2
+    places = [(0.0, start + 1.0 + south * 50.0 * k) for k in range(6)]
+    world = [
+        (carla.Transform(carla.Location(*place, 0.0), carla.Rotation(yaw=math.degrees(yaw))), 4) for place in places
+    ]
+    plan = [({"lat": lat, "lon": lon, "z": 0.0}, 4) for lat, lon in reference.to_geographic(np.array(places))]
+    localizer = Localizer(plan, world)
+    for tick in range(120):
+        place = np.array([0.0, start + south * 0.05 * speed * tick])
+        fix = client_fix(reference, *place) if mirrored else reference.to_geographic(place)
+        frame = SensorFrame(None, fix + rng.normal(0.0, 5e-6, 2), yaw + math.pi / 2, round(speed, 1), True)
+        state = localizer.step(frame, Pedals(0.5, 0.0, 0.0))
+        assert (state.x, state.y) == pytest.approx(place, abs=3.0)
 
 
 class TextbookFilter:
