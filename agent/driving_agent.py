@@ -164,13 +164,16 @@ class LinkVLADriver:
     def _follow(self, plan: Plan | None, state: EgoState, sees: bool) -> Pedals:
         """The pedals that follow the plan, or the safe action where there is none."""
         if plan is None:
+            self._release.reset()  # nobody pushes a car that does not see
             pedals, self.control_source = self._fallback.step(state, may_drive=sees)
             return pedals
         self.last_plan = plan
         pedals = self._follower.step(plan, state.speed)
         self._fallback.remember(plan, state, pedals)
         self.control_source = "model"
-        if self.settings.release_when_stuck and self.last_instruction is None:  # who is told to stand is not stuck
+        if self.last_instruction is not None:
+            self._release.reset()  # who is told to stand is not stuck
+        elif self.settings.release_when_stuck:
             pedals = self._release.step(state.speed, pedals)
             if self._release.pushing:
                 self.control_source = "stuck release"

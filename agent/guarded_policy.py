@@ -34,13 +34,13 @@ class GuardedPolicy:
         started = time.perf_counter()
         try:
             plan = self._policy.predict(observation)
+            took_ms = 1e3 * (time.perf_counter() - started)
+            fault = plan_fault(plan)
         except Exception as error:
             if _raised_by_a_signal(error):
                 raise
             self._incidents.note("failed prediction", f"{type(error).__name__}: {error}", error)
             return None
-        took_ms = 1e3 * (time.perf_counter() - started)
-        fault = plan_fault(plan)
         if fault:
             self._incidents.note("unusable plan", fault)
             return None

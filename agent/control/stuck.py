@@ -22,6 +22,10 @@ class StuckRelease:
         """Whether the last step overrode the pedals."""
         return self._pushing > 0
 
+    def reset(self) -> None:
+        """Count anew: whoever has a reason to stand is not stuck."""
+        self._standing = self._pushing = 0
+
     def step(self, speed: float, pedals: Pedals) -> Pedals:
         """The pedals of this tick, overridden when stuck; ``speed`` in m/s."""
         self._standing = self._standing + 1 if speed < _STANDING else 0

@@ -132,6 +132,17 @@ def test_who_is_told_to_stand_is_not_pushed(start: Callable):
     assert untold.control_source == "stuck release"
 
 
+def test_who_was_told_something_is_not_stuck_from_before(start: Callable):
+    """It stands for 39 s, is told to drive, and stands again when that is over: at a light, perhaps."""
+    agent = start("")
+    drive(agent, 780, speed=0.0)
+    agent.say("Go.")
+    drive(agent, 20)
+    agent.say("")
+    drive(agent, 100, speed=0.0)
+    assert agent.control_source == "model"
+
+
 def test_the_endpoint_shows_the_tick_and_is_gone_after_the_drive(start: Callable, policy: ObedientPolicy):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -96,6 +96,10 @@ def misshapen() -> Plan:
     return Plan(CURVE[:5], good().speed_waypoints_in_ego)
 
 
+def nothing() -> None:
+    return None
+
+
 def late() -> Plan:
     clock.now += 0.08
     return good()
@@ -106,6 +110,7 @@ WAYS_TO_FAIL = [
     (with_a_hole, "unusable plan"),
     (too_fast, "unusable plan"),
     (misshapen, "unusable plan"),
+    (nothing, "failed prediction"),
     (late, "late plan"),
 ]
 
