@@ -26,11 +26,11 @@ _shelf = _Shelf()
 
 
 def load_policy(settings: AgentSettings) -> Any:
-    """The policy that the settings name, on its device.
+    """The policy that the settings name, for those who only look at it: in main memory, if nobody drives with it.
 
     Raises:
         CheckpointError: weights that are missing or damaged.
-        ConfigurationError: a device that is not there, or options that the checkpoint cannot have.
+        ConfigurationError: options that the checkpoint cannot have.
     """
     from linkvla.model.policy import LinkVLAPolicy
 
@@ -39,13 +39,16 @@ def load_policy(settings: AgentSettings) -> Any:
         _shelf.label = _shelf.policy = None  # first, so that two never lie in memory
         _shelf.policy = LinkVLAPolicy.from_pretrained(settings.checkpoint, **settings.policy_options)
         _shelf.label = label
-    _shelf.policy.move_to(settings.device)
     return _shelf.policy
 
 
 def borrow_policy(settings: AgentSettings, borrower: object) -> Any:
-    """``load_policy`` for somebody who will give it back."""
+    """The policy, on the settings' device, for somebody who will give it back.
+
+    Raises as ``load_policy``, and ConfigurationError for a device that is not there.
+    """
     policy = load_policy(settings)
+    policy.move_to(settings.device)
     _shelf.borrowers.add(borrower)
     return policy
 
@@ -55,3 +58,8 @@ def give_back_policy(borrower: object) -> None:
     _shelf.borrowers.discard(borrower)
     if not _shelf.borrowers and _shelf.policy is not None:
         _shelf.policy.move_to("cpu")
+
+
+def clear_shelf() -> None:
+    """Free the main memory too: nobody drives in this process, now or later."""
+    _shelf.label = _shelf.policy = None

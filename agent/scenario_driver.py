@@ -107,7 +107,12 @@ class ScenarioDriver:
         self._first_second: float | None = None
         self._interface = SensorInterface()
         self._lane = free_route(self._map, actor.get_transform(), turns=self.options.turn_list)
-        self._rig: SensorRig | None = SensorRig(self._world, actor, self._sensors(), self._interface)
+        self._rig: SensorRig | None = None
+        try:
+            self._rig = SensorRig(self._world, actor, self._sensors(), self._interface)
+        except BaseException:
+            self.close()
+            raise
         self._born = self._world.get_snapshot().frame
 
     def follow(self, waypoints: Sequence[carla.Transform]) -> None:
@@ -143,6 +148,7 @@ class ScenarioDriver:
             self._rig.close()
         if self._agent is not None:
             self._agent.destroy()
+        give_back_policy(self)
         self._rig = self._agent = None
 
     def _look_at_route(self, pose: carla.Transform) -> None:
@@ -183,7 +189,7 @@ class ScenarioDriver:
         What the agent records and is told begins anew with it.
         """
         if self._agent is not None:
-            self._agent.destroy()  # first: it has the policy, which is loaded once
+            self._agent.destroy()  # first: it may have a record, a port or the console, which the next one wants
         self._agent = self._new_agent()
         self._agent.sensor_interface = self._interface
         self._agent.set_global_plan(*to_global_plans(route, self._map))
@@ -191,12 +197,10 @@ class ScenarioDriver:
         self._route, self._index, self._goal = route, 0, math.inf
 
     def _sensors(self) -> list[dict[str, Any]]:
-        """What the agent will ask for. Its policy is loaded here, not in the middle of a tick."""
+        """What the agent will ask for. Its policy comes to its device here, not in the middle of a tick, and stays."""
         if self.options.agent == "expert":
             return []
-        policy = borrow_policy(AgentSettings.parse(self.options.config), self)
-        give_back_policy(self)
-        return sensor_specs(policy.camera)
+        return sensor_specs(borrow_policy(AgentSettings.parse(self.options.config), self).camera)
 
     def _new_agent(self) -> Any:
         if self.options.agent == "linkvla":

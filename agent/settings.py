@@ -68,9 +68,8 @@ class AgentSettings:
 
     @property
     def policy_options(self) -> dict[str, Any]:
-        """What ``LinkVLAPolicy.from_pretrained`` takes besides the checkpoint: all that needs another policy."""
+        """What ``LinkVLAPolicy.from_pretrained`` takes besides checkpoint and device: all that needs another policy."""
         return {
-            "device": self.device,
             "threads": self.threads or None,
             "speak_every": self.speak_every,
             "hypotheses": self.hypotheses,

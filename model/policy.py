@@ -26,6 +26,17 @@ from linkvla.model.prompts import Turn
 from linkvla.model.tokenizer.action_tokenizer import ActionTokenizer
 
 
+def check_device(device: str) -> None:
+    """Raises ConfigurationError for a device that is not there, or that nobody knows; takes no memory of any."""
+    try:
+        wanted = torch.device(device)
+    except RuntimeError:
+        raise ConfigurationError(f"device {device!r} is unknown; use cpu, cuda or cuda:N") from None
+    count = torch.cuda.device_count()
+    if wanted.type == "cuda" and (wanted.index or 0) >= count:
+        raise ConfigurationError(f"device {device!r} is not available here (GPUs: {count}); use device 'cpu'")
+
+
 class LinkVLAPolicy:
     """A frozen LinkVLA: one camera frame, one plan. It remembers nothing but how many frames it has seen.
 
@@ -85,8 +96,7 @@ class LinkVLAPolicy:
             if threads < 1:
                 raise ConfigurationError(f"threads must be at least 1, got {threads}")
             torch.set_num_threads(threads)
-        if str(device).startswith("cuda") and not torch.cuda.is_available():
-            raise ConfigurationError(f"device {device!r} is not available here; use device 'cpu'")
+        check_device(device)
         model, processor = load_checkpoint(folder_or_name, dtype=dtype or torch.float32)
         return cls(model.to(device), processor, **options)
 
@@ -96,7 +106,11 @@ class LinkVLAPolicy:
         return self.processor.config.camera_rig
 
     def move_to(self, device: str) -> None:
-        """Move the weights; memory of a GPU that nothing uses any more is given back to other processes."""
+        """Move the weights; memory of a GPU that nothing uses any more is given back to other processes.
+
+        Raises ConfigurationError for a device that is not there.
+        """
+        check_device(device)
         if self.model.device == torch.device(device):
             return
         self.model.to(device)

@@ -21,6 +21,7 @@ from pathlib import Path
 from rich.console import Console
 
 from linkvla.agent.atomic_file import write_text
+from linkvla.agent.policy_shelf import clear_shelf
 from linkvla.launch.evaluation.evaluate_settings import EvaluateSettings
 from linkvla.launch.evaluation.evaluators.contract import SAVE_FOLDER
 from linkvla.launch.evaluation.ledger import Ledger
@@ -63,6 +64,7 @@ def evaluate(settings: EvaluateSettings, console: Console | None = None) -> Eval
     pair.evaluator.check(routes, settings.agent)
     check_towns(settings, pair, routes)
     sensors = check_agent(settings)
+    clear_shelf()  # the drivers are processes of their own
     folder = settings.output_folder().resolve()
     header = {**settings.header(), **pair.server.header(), **pair.evaluator.header()}
     with RunLock(folder, settings.shard):

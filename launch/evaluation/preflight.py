@@ -66,6 +66,9 @@ def check_routes(routes: list[RouteSpec], towns: tuple[Path, ...]) -> None:
 def check_agent(settings: EvaluateSettings) -> list[str]:
     """Load what the agent needs, before anything is started; returns the types of its sensors, [] for other agents.
 
+    The network stays in main memory: this process may not be the one that drives. Which devices the other machines of
+    a cluster have is not known here.
+
     Raises:
         CheckpointError, ConfigurationError: it cannot be set up.
     """
@@ -74,6 +77,10 @@ def check_agent(settings: EvaluateSettings) -> list[str]:
     from linkvla.agent.policy_shelf import load_policy
     from linkvla.agent.sensors import sensor_specs
     from linkvla.agent.settings import AgentSettings
+    from linkvla.model.policy import check_device
 
+    if settings.cluster in ("", "local"):
+        for device in settings.devices:
+            check_device(device)
     camera = load_policy(AgentSettings.parse(settings.agent_config)).camera
     return [spec["type"] for spec in sensor_specs(camera)]

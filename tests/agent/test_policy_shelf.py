@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from linkvla.agent import policy_shelf
-from linkvla.agent.policy_shelf import borrow_policy, give_back_policy, load_policy
+from linkvla.agent.policy_shelf import borrow_policy, clear_shelf, give_back_policy, load_policy
 from linkvla.agent.settings import AgentSettings
 from linkvla.model.policy import LinkVLAPolicy
 
@@ -18,8 +18,8 @@ class Weights:
 
     made: ClassVar[list[Weights]] = []
 
-    def __init__(self, checkpoint: str, device: str) -> None:
-        self.checkpoint, self.device = checkpoint, device
+    def __init__(self, checkpoint: str) -> None:
+        self.checkpoint, self.device = checkpoint, "cpu"
         Weights.made.append(self)
 
     def move_to(self, device: str) -> None:
@@ -34,7 +34,7 @@ class Borrower:
 def empty_shelf(monkeypatch):
     monkeypatch.setattr(policy_shelf, "_shelf", policy_shelf._Shelf())
     Weights.made = []
-    make = classmethod(lambda cls, checkpoint, device, **options: Weights(checkpoint, device))
+    make = classmethod(lambda cls, checkpoint, **options: Weights(checkpoint))
     monkeypatch.setattr(LinkVLAPolicy, "from_pretrained", make)
 
 
@@ -58,6 +58,14 @@ def test_a_borrower_that_was_never_destroyed_does_not_keep_the_device():
     del lost
     give_back_policy(kept)
     assert weights.device == "cpu"
+
+
+def test_who_only_looks_takes_no_device_and_drivers_find_what_was_loaded():
+    settings = AgentSettings(device="cuda")
+    assert load_policy(settings).device == "cpu"
+    assert borrow_policy(settings, Borrower()) is Weights.made[0] and Weights.made[0].device == "cuda"
+    clear_shelf()
+    assert load_policy(settings) is Weights.made[1]
 
 
 def test_other_settings_replace_the_weights():
