@@ -16,6 +16,7 @@ from pathlib import Path
 
 import carla
 
+from linkvla.launch.sim.towns import scenario_routes
 from linkvla.launch.sim.towns.author import DATA
 from linkvla.launch.sim.towns.layouts import TRAINING
 
@@ -212,6 +213,7 @@ def main(arguments: list[str] | None = None) -> int:
     held_out = (("Maple", maple), ("Nutmeg", nutmeg))
     smoke = [choose(candidates(name, town, short, 40, seed=1), 1)[0] for name, town in held_out]
     write(smoke, out / "smoke.xml")
+    scenario_routes.write(load, out / "scenarios.xml")
     return 0
 
 
