@@ -224,7 +224,7 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
                 return
             try:
                 value = json.loads(line)
-            except ValueError:
+            except (ValueError, RecursionError):
                 value = None
             if not isinstance(value, dict):
                 raise DataError(f"{path}:{number} is not a JSON object; the file is damaged there")

@@ -58,7 +58,10 @@ def report(
     """
     if serve is not None:
         from linkvla.launch.report.live import serve as serve_page
+        from linkvla.model.interface.errors import ConfigurationError
 
+        if out is not None or not page or films or rerun or routes:
+            raise ConfigurationError("--serve shows the page and writes nothing; it goes with --towns only")
         serve_page(run, serve, tuple(towns or ()), lambda url: typer.echo(f"live page: {url} (Ctrl-C ends it)"))
         return
     from linkvla.launch.report.report import ReportSettings

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from linkvla.agent.recorder import DriveRecording
 from linkvla.launch.report.tick_adapter import command_text
+from linkvla.launch.report.tick_values import likely_cells, mapping, number, numbers, points
 
 SAMPLES_PER_SECOND = 20  # every tick: pedals that change from tick to tick would look calm if some were left out
 PLANS_PER_SECOND = 4
@@ -24,6 +25,7 @@ PLAN_SCALE = 10  # plans are in tenths of a metre
 PROBABILITY_SCALE = 1000
 _PICTURE = re.compile(r"frames/(\d{6,9})\.jpg")
 WORDS = ("instruction", "said", "caption")
+_OUTLINE = ("t", "speed", "x", "y")
 
 
 @dataclass
@@ -48,6 +50,11 @@ class DriveLog:
         columns = zip(self.columns["t"], self.columns["x"], self.columns["y"])
         return [t / SCALES["t"] for t, x, y in columns if _both(x, y)]
 
+    def outline(self) -> DriveLog:
+        """What a table and a map need of it; a tenth of the whole."""
+        kept = {name: values if name in _OUTLINE else [] for name, values in self.columns.items()}
+        return replace(self, columns=kept, plans=[], words=[])
+
     def document(self) -> dict[str, Any]:
         """Plain data for the page."""
         return {"scales": SCALES, "planScale": PLAN_SCALE, "columns": self.columns, "plans": self.plans,
@@ -68,12 +75,12 @@ def make_log(ticks: Iterable[dict[str, Any]]) -> DriveLog:
     log, spent, last_words = DriveLog(), {}, {}
     next_sample = next_plan = -math.inf
     for tick in ticks:
-        time = _number(tick.get("time"))
+        time = number(tick.get("time"))
         if time is None:
             continue
         log.ticks += 1
-        for stage, milliseconds in _mapping(tick.get("ms")).items():
-            if (value := _number(milliseconds)) is not None:
+        for stage, milliseconds in mapping(tick.get("ms")).items():
+            if (value := number(milliseconds)) is not None:
                 spent.setdefault(stage, []).append(value)
         _add_words(log, tick, time, last_words)
         if isinstance(tick.get("frame"), str) and (picture := _PICTURE.fullmatch(tick["frame"])):
@@ -89,11 +96,11 @@ def make_log(ticks: Iterable[dict[str, Any]]) -> DriveLog:
 
 
 def _add_sample(log: DriveLog, tick: dict[str, Any], time: float) -> None:
-    throttle, steer, brake = _numbers(tick.get("control"), 3)
-    x, y, yaw = _numbers(tick.get("pose"), 3)
-    values = {"t": time, "speed": _number(tick.get("speed")), "wish": _wished_speed(tick.get("waypoints")),
+    throttle, steer, brake = numbers(tick.get("control"), 3)
+    x, y, yaw = numbers(tick.get("pose"), 3)
+    values = {"t": time, "speed": number(tick.get("speed")), "wish": _wished_speed(tick.get("waypoints")),
               "steer": steer, "throttle": throttle, "brake": brake, "x": x, "y": y, "yaw": yaw,
-              "route": _number(tick.get("route"))}  # fmt: skip
+              "route": number(tick.get("route"))}  # fmt: skip
     for name, value in values.items():
         log.columns[name].append(None if value is None else round(value * SCALES[name]))
 
@@ -102,8 +109,7 @@ def _add_words(log: DriveLog, tick: dict[str, Any], time: float, last: dict[str,
     """Words are kept where they change; an instruction that is over leaves an empty text."""
     texts = {kind: tick.get(kind) for kind in WORDS}
     texts["command"] = command_text(tick.get("command")) or None
-    agreement = tick.get("agreement")
-    texts["agreement"] = agreement.get("summary") if isinstance(agreement, dict) else None
+    texts["agreement"] = mapping(tick.get("agreement")).get("summary")
     if texts["instruction"] is None and last.get("instruction"):
         texts["instruction"] = ""
     for kind, text in texts.items():
@@ -114,44 +120,19 @@ def _add_words(log: DriveLog, tick: dict[str, Any], time: float, last: dict[str,
 
 def _plan(tick: dict[str, Any]) -> list[list[int]] | None:
     """Path and waypoints as x, y, x, y ..., and the end points' likely cells as x, y, probability ...; ego."""
-    path, waypoints = _points(tick.get("path")), _points(tick.get("waypoints"))
+    path, waypoints = points(tick.get("path")), points(tick.get("waypoints"))
     if not path and not waypoints:
         return None
-    flat = [[round(value * PLAN_SCALE) for point in points for value in point] for points in (path, waypoints)]
-    cells = [_numbers(cell, 3) for end in _list(tick.get("cells")) for cell in _list(end)]
+    flat = [[round(value * PLAN_SCALE) for point in line for value in point] for line in (path, waypoints)]
     scales = (PLAN_SCALE, PLAN_SCALE, PROBABILITY_SCALE)
-    whole = [cell for cell in cells if None not in cell]
-    return [*flat, [round(value * scale) for cell in whole for value, scale in zip(cell, scales)]]
+    cells = likely_cells(tick.get("cells"))
+    return [*flat, [round(value * scale) for cell in cells for value, scale in zip(cell, scales)]]
 
 
 def _wished_speed(waypoints: Any) -> float | None:
     """m/s that a plan asks for half a second from now: from its second to its fourth speed waypoint."""
-    points = _points(waypoints)
-    return math.dist(points[1], points[3]) / SPEED_SPAN if len(points) >= 4 else None
-
-
-def _points(value: Any) -> list[tuple[float, float]]:
-    """Points of a plan; none if one of them is not finite."""
-    pairs = [_numbers(point, 2) for point in _list(value)]
-    return [] if any(None in pair for pair in pairs) else [(x, y) for x, y in pairs]
-
-
-def _numbers(value: Any, count: int) -> list[float | None]:
-    values = [_number(v) for v in _list(value)]
-    return values if len(values) == count else [None] * count
-
-
-def _number(value: Any) -> float | None:
-    usable = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-    return float(value) if usable else None
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _mapping(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
+    ahead = points(waypoints)
+    return math.dist(ahead[1], ahead[3]) / SPEED_SPAN if len(ahead) >= 4 else None
 
 
 def _both(x: int | None, y: int | None) -> bool:

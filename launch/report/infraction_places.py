@@ -30,7 +30,8 @@ NOTES = ("min_speed_infractions",)
 
 NEAR = 12.0  # m between a sentence's place and the recorded track
 
-_PLACE = re.compile(r"\(x=(-?\d+(?:\.\d+)?), y=(-?\d+(?:\.\d+)?)(?:, z=-?\d+(?:\.\d+)?)?\)")
+_NUMBER = r"-?\d{1,7}(?:\.\d+)?"
+_PLACE = re.compile(rf"\(x=({_NUMBER}), y=({_NUMBER})(?:, z={_NUMBER})?\)")
 
 
 @dataclass(frozen=True)

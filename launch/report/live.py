@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from linkvla.launch.report.drive_log import read_log
-from linkvla.launch.report.page.render import LogCache, PageSettings, packed, render, render_waiting
+from linkvla.launch.report.page.render import OutlineCache, PageSettings, packed, render, render_waiting
 from linkvla.launch.report.run_folder import DrivenRoute, Run, read_run
 from linkvla.model.interface.errors import ConfigurationError, LinkVLAError
 
@@ -43,14 +43,17 @@ class LiveRun:
     def __init__(self, path: Path, towns: tuple[Path, ...] = ()) -> None:
         self._path = path
         self._settings = PageSettings(out=None, towns=towns)
-        self._cache = LogCache()
+        self._cache = OutlineCache()
         self._lock = threading.Lock()
         self._last: _Reading | None = None
+        self._why = ""  # there is nothing to show
 
     def page(self) -> bytes:
-        """The whole page; one that waits before the first route is finished."""
+        """The whole page; one that waits, and says for what, where there are no results or unlike ones."""
         reading = self._read()
-        return reading.page if reading else render_waiting(self._path.resolve().name, self._running()).encode()
+        if reading is not None:
+            return reading.page
+        return render_waiting(self._path.resolve().name, self._running(), self._why).encode()
 
     def state(self) -> dict[str, Any]:
         """What is going on, for the page's script."""
@@ -71,8 +74,9 @@ class LiveRun:
             if self._last is None or self._last.stamp != stamp:
                 try:
                     run = read_run(self._path, self._settings.towns)
-                except ConfigurationError:
-                    return None  # nothing is finished yet
+                except ConfigurationError as error:
+                    self._why = str(error)
+                    return None
                 self._last = _Reading(stamp, run, render(run, self._settings, self._cache).encode())
             return self._last
 
@@ -139,8 +143,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(place)
         except LinkVLAError as error:
             self._send(f"{error}\n".encode(), "text/plain; charset=utf-8", HTTPStatus.INTERNAL_SERVER_ERROR)
-        except (BrokenPipeError, ConnectionResetError):
-            self.close_connection = True  # the browser has left, as it does while it seeks in a film
+        except OSError:
+            self.close_connection = True  # the browser has left, as it does while it seeks in a film; or a file has
 
     def log_message(self, *args: Any) -> None:
         """Say nothing: the terminal belongs to the evaluation."""

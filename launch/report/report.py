@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 
 from linkvla.launch.evaluation.scoring.score_tables import score_tables
 from linkvla.launch.report.page.render import PageSettings, render
-from linkvla.launch.report.run_folder import Run, read_run
+from linkvla.launch.report.run_folder import DrivenRoute, Run, read_run
 from linkvla.launch.report.run_tables import failure_table, time_table
 from linkvla.model.interface.errors import ConfigurationError
 
@@ -33,6 +34,10 @@ class ReportSettings:
     def __post_init__(self) -> None:
         if self.film_megabytes < 0.0:
             raise ConfigurationError(f"megabytes of films must not be negative, got {self.film_megabytes}")
+        if self.routes and not self.rerun:
+            raise ConfigurationError("routes are chosen for recordings only; add --rerun, or leave out --route")
+        if not self.page and (self.film_megabytes or self.out is not None):
+            raise ConfigurationError("no page is written; leave out --embed-films and --out, or --no-page")
 
     @property
     def page_file(self) -> Path:
@@ -60,21 +65,33 @@ def report(settings: ReportSettings, console: Console | None = None) -> list[Pat
         page = PageSettings(file.absolute(), settings.towns, int(settings.film_megabytes * 1e6))
         with console.status("making the page"):
             _write(file, render(run, page))
-        console.print(f"Page: [bold]{file}[/bold]", highlight=False, soft_wrap=True)
+        _name(console, "Page", file)
         made.append(file)
     if settings.rerun:
         from linkvla.launch.report.rerun_file import write_rerun
 
-        for route in run.routes:
-            if route.log is not None and (not settings.routes or route.record.route_id in _ids(settings.routes)):
-                made.append(write_rerun(route, run.path, settings.towns))
-                console.print(f"Recording: [bold]{made[-1]}[/bold]", highlight=False, soft_wrap=True)
+        for route in _recorded(run, settings.routes):
+            made.append(write_rerun(route, run.path, settings.towns))
+            _name(console, "Recording", made[-1])
     return made
 
 
-def _ids(routes: tuple[str, ...]) -> set[str]:
-    """Ids as the records have them, for ids as the route file has them too."""
-    return {*routes, *(f"RouteScenario_{route}_rep0" for route in routes)}
+def _name(console: Console, what: str, file: Path) -> None:
+    shown = os.fsencode(file).decode("utf-8", "replace")
+    console.print(f"{what}: [bold]{escape(shown)}[/bold]", highlight=False, soft_wrap=True)
+
+
+def _recorded(run: Run, ids: tuple[str, ...]) -> list[DrivenRoute]:
+    """The routes with a recording that are meant: ids as the records or as the route file have them; none: all."""
+    there = {route.record.route_id: route for route in run.routes if route.log is not None}
+    if not ids:
+        return list(there.values())
+    names = [name if name in there else f"RouteScenario_{name}_rep0" for name in ids]
+    for wanted, name in zip(ids, names):
+        if name not in there:
+            known = ", ".join(sorted(there)) or "none"
+            raise ConfigurationError(f"route {wanted!r} has no recording in {run.path}; recorded are: {known}")
+    return [there[name] for name in names]
 
 
 def _print(run: Run, console: Console) -> None:
@@ -90,7 +107,7 @@ def _print(run: Run, console: Console) -> None:
     if times is not None:
         console.print(times)
     for note in run.notes[len(run.scores.notes) :]:  # those of the scores stand under their table
-        console.print(f"[dim]{note}[/dim]", highlight=False)
+        console.print(f"[dim]{escape(note)}[/dim]", highlight=False)
 
 
 def _write(file: Path, text: str) -> None:

@@ -15,9 +15,10 @@ import numpy as np
 
 from linkvla.agent.recorder import DriveRecording
 from linkvla.launch.report.drive_log import WORDS
-from linkvla.launch.report.infraction_places import KINDS, placed_infractions
+from linkvla.launch.report.infraction_places import KINDS, PlacedInfraction, placed_infractions
 from linkvla.launch.report.run_folder import DrivenRoute
 from linkvla.launch.report.tick_adapter import command_text
+from linkvla.launch.report.tick_values import likely_cells, number, numbers, points, text
 from linkvla.launch.report.town_outline import town_outline
 from linkvla.model.interface.errors import ConfigurationError
 
@@ -56,11 +57,14 @@ def write_rerun(route: DrivenRoute, run: Path, towns: Sequence[Path] = ()) -> Pa
     file = route.log / FILE_NAME
     part = file.with_name(f".{FILE_NAME}.part")
     stream = rr.RecordingStream(f"linkvla {run.resolve().name}", recording_id=route.record.route_id)
-    stream.save(part, default_blueprint=_blueprint())
-    with stream:
-        _DriveWriter(rr, route, towns).write()
-    stream.disconnect()
-    os.replace(part, file)
+    try:
+        stream.save(part, default_blueprint=_blueprint())
+        with stream:
+            _DriveWriter(rr, route, towns).write()
+        stream.disconnect()
+        os.replace(part, file)
+    finally:
+        part.unlink(missing_ok=True)
     return file
 
 
@@ -112,50 +116,49 @@ class _DriveWriter:
         if film is not None:
             rr.log("camera", rr.AssetVideo(path=film), static=True)
         for tick in DriveRecording.open(self._route.log).ticks():
-            time = tick.get("time")
-            if isinstance(time, (int, float)):
-                rr.set_time(TIMELINE, duration=float(time))
+            time = number(tick.get("time"))
+            if time is not None:
+                rr.set_time(TIMELINE, duration=time)
                 self._curves(tick)
                 self._plan(tick)
                 self._words(tick)
-                self._camera(tick, float(time), film)
-                self._place(tick, float(time))
+                self._camera(tick, time, film)
+                self._place(tick, time)
         self._town()
 
     def _has_frames(self) -> bool:
         return (self._route.log / "frames").is_dir()
 
     def _curves(self, tick: dict[str, Any]) -> None:
-        names = ("pedals/throttle", "steer", "pedals/brake")
-        values = {"speed/driven": tick.get("speed"), **dict(zip(names, tick.get("control") or ()))}
-        for name, value in values.items():
+        throttle, steer, brake = numbers(tick.get("control"), 3)
+        values = (number(tick.get("speed")), steer, throttle, brake)
+        for name, value in zip(CURVES, values):
             if value is not None:
-                self._rr.log(f"curves/{name}", self._rr.Scalars(float(value)))
+                self._rr.log(f"curves/{name}", self._rr.Scalars(value))
 
     def _plan(self, tick: dict[str, Any]) -> None:
         rr = self._rr
-        if not tick.get("path"):
-            return
         # Forward is up on the picture: x to the right is the ego's right, y downwards is behind it.
-        rr.log("ego/path", rr.LineStrips2D([_upright(tick["path"])], colors=[PATH_COLOUR], radii=0.15))
-        rr.log("ego/waypoints", rr.Points2D(_upright(tick["waypoints"]), colors=[WAYPOINT_COLOUR], radii=0.3))
-        cells = [cell for end in tick.get("cells") or () for cell in end]
-        if cells:
+        if path := points(tick.get("path")):
+            rr.log("ego/path", rr.LineStrips2D([_upright(path)], colors=[PATH_COLOUR], radii=0.15))
+        if waypoints := points(tick.get("waypoints")):
+            rr.log("ego/waypoints", rr.Points2D(_upright(waypoints), colors=[WAYPOINT_COLOUR], radii=0.3))
+        if cells := likely_cells(tick.get("cells")):
             rr.log("ego/heat", rr.DepthImage(heat_map(cells), meter=1.0, colormap="inferno", draw_order=-10.0))
 
     def _words(self, tick: dict[str, Any]) -> None:
-        texts = {kind: tick.get(kind) for kind in WORDS} | {"command": command_text(tick.get("command"))}
-        for kind, text in texts.items():
-            if text and text != self._said.get(kind):
-                self._said[kind] = text
-                self._rr.log(f"words/{kind}", self._rr.TextLog(text, level="INFO"))
+        texts = {kind: text(tick.get(kind)) for kind in WORDS} | {"command": command_text(tick.get("command"))}
+        for kind, words in texts.items():
+            if words and words != self._said.get(kind):
+                self._said[kind] = words
+                self._rr.log(f"words/{kind}", self._rr.TextLog(words, level="INFO"))
 
     def _camera(self, tick: dict[str, Any], time: float, film: Path | None) -> None:
         rr = self._rr
         frame = tick.get("frame")
         if isinstance(frame, str) and (picture := self._picture(frame)) is not None:
             rr.log("camera", rr.EncodedImage(path=picture))
-        elif film is not None and not tick["tick"] % 2:
+        elif film is not None:
             first = self._times[0] if self._times else time
             rr.log("camera", rr.VideoFrameReference(seconds=max(0.0, time - first)))
 
@@ -165,12 +168,12 @@ class _DriveWriter:
         return file if file.is_relative_to(self._route.log.resolve()) and file.is_file() else None
 
     def _place(self, tick: dict[str, Any], time: float) -> None:
-        pose = tick.get("pose")
-        if not pose or None in pose[:2]:
+        x, y, _ = numbers(tick.get("pose"), 3)
+        if x is None or y is None:
             return
         self._times.append(time)
-        self._track.append((pose[0], pose[1]))
-        self._rr.log("world/ego", self._rr.Points2D([pose[:2]], colors=[WAYPOINT_COLOUR], radii=1.6))
+        self._track.append((x, y))
+        self._rr.log("world/ego", self._rr.Points2D([(x, y)], colors=[WAYPOINT_COLOUR], radii=1.6))
 
     def _town(self) -> None:
         rr = self._rr
@@ -178,13 +181,21 @@ class _DriveWriter:
         if outline is not None:
             rr.log("world/roads", rr.LineStrips2D(list(outline.lanes), colors=[(70, 80, 95)], radii=0.1), static=True)
         rr.log("world/driven", rr.LineStrips2D([self._track], colors=[DRIVEN_COLOUR], radii=0.4), static=True)
+        end = self._times[-1] if self._times else 0.0
+        marks: dict[str, list[PlacedInfraction]] = {}
         for event in placed_infractions(self._route.record, self._times, self._track):
-            label = f"{KINDS.get(event.kind, event.kind)}: {event.message}"
             if event.place is not None:
-                points = rr.Points2D([event.place], colors=[EVENT_COLOUR], radii=2.0, labels=[label])
-                rr.log(f"world/events/{event.kind}", points, static=True)
-            rr.set_time(TIMELINE, duration=event.seconds if event.seconds is not None else self._times[-1])
-            rr.log("words/event", rr.TextLog(label, level="WARN"))
+                marks.setdefault(event.kind, []).append(event)
+            rr.set_time(TIMELINE, duration=event.seconds if event.seconds is not None else end)
+            rr.log("words/event", rr.TextLog(_label(event), level="WARN"))
+        for kind, events in marks.items():  # together: what is logged twice at one place without a time is replaced
+            places, labels = [event.place for event in events], [_label(event) for event in events]
+            dots = rr.Points2D(places, colors=[EVENT_COLOUR], radii=2.0, labels=labels)
+            rr.log(f"world/events/{kind}", dots, static=True)
+
+
+def _label(event: PlacedInfraction) -> str:
+    return f"{KINDS.get(event.kind, event.kind)}: {event.message}"
 
 
 def heat_map(cells: Sequence[Sequence[float]]) -> np.ndarray:

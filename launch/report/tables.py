@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 if TYPE_CHECKING:
     from linkvla.launch.evaluation.records import RouteRecord
@@ -24,12 +26,12 @@ def drive_table(record: RouteRecord, facts: Sequence[tuple[str, str]] = ()) -> T
         record: from the route runner.
         facts: further lines for the top, such as who drove.
     """
-    table = Table(title=f"{record.route_id} in {record.town}", show_header=False)
+    table = Table(title=escape(f"{record.route_id} in {record.town}"), show_header=False)
     table.add_column(style="bold")
     table.add_column()
     for name, value in facts:
-        table.add_row(name, value)
-    table.add_row("status", record.status)
+        table.add_row(name, Text(value))
+    table.add_row("status", Text(record.status))
     table.add_row("route completion", f"{record.score_route:.1f} % of {record.route_length:.0f} m")
     table.add_row("infraction penalty", f"{record.score_penalty:.3f}")
     table.add_row("driving score", f"{record.score_composed:.2f}")
@@ -43,7 +45,7 @@ def drive_table(record: RouteRecord, facts: Sequence[tuple[str, str]] = ()) -> T
     if not messages:
         table.add_row("infractions", "none")
     for kind, message in messages:
-        table.add_row(kind.replace("_", " "), message)
+        table.add_row(kind.replace("_", " "), Text(message))
     timing = record.timing
     table.add_section()
     table.add_row("time", f"{timing.simulated_seconds:.1f} s simulated, {timing.wall_seconds:.1f} s on the clock")

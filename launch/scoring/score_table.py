@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from rich.box import SIMPLE_HEAD
+from rich.markup import escape
 from rich.table import Table
 
 from linkvla.model.evaluation.rates import Rate
@@ -29,9 +30,9 @@ class ScoreTable:
 
     def rich(self) -> Table:
         """For the terminal."""
-        caption = "\n".join(self.notes) or None
+        caption = escape("\n".join(self.notes)) or None
         table = Table(
-            title=self.title, caption=caption, caption_justify="left", title_justify="left", box=SIMPLE_HEAD,
+            title=escape(self.title), caption=caption, caption_justify="left", title_justify="left", box=SIMPLE_HEAD,
             header_style="bold", pad_edge=False,
         )  # fmt: skip
         for number, heading in enumerate(self.headings):
@@ -41,7 +42,7 @@ class ScoreTable:
             )  # fmt: skip
         for section in self.sections:
             for row in section:
-                table.add_row(*row)
+                table.add_row(*map(escape, row))
             table.add_section()
         return table
 

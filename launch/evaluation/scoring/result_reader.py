@@ -24,6 +24,7 @@ from linkvla.model.interface.errors import ConfigurationError, DataError
 MAX_FILE_BYTES = 256 * 1024 * 1024
 """The 220 routes of Bench2Drive make 1 MB."""
 
+_LONGEST_ID = 120  # characters; a file's name takes 255 bytes
 ROUTES = "routes"  # of a run folder: one file per route and repetition
 HEADER = "header.json"  # of a run folder
 MERGED = "merged.json"
@@ -188,6 +189,7 @@ def read_record(data: object, where: str, timing: Timing | None = None, error: s
         DataError: keys are missing, or of another type.
     """
     try:
+        json.dumps(data, ensure_ascii=False).encode()  # JSON may hold halves of characters, which nothing can print
         record = RouteRecord.from_leaderboard(data, timing, error)
     except (KeyError, TypeError, ValueError, AttributeError) as fault:
         raise DataError(f"{where} is not a route record ({type(fault).__name__}: {fault})") from fault
@@ -200,6 +202,9 @@ def _problems(record: RouteRecord, infractions: Mapping[str, object]) -> Iterato
     for name in ("route_id", "status", "town", "scenario_name", "save_name"):
         if not isinstance(getattr(record, name), str):
             yield f"{name} is {getattr(record, name)!r}, expected text"
+    # Drives are looked for in folders of this name, which must not lead out of the run.
+    if record.route_id in ("", ".", "..") or {"/", "\0"} & set(record.route_id) or len(record.route_id) > _LONGEST_ID:
+        yield f"route_id is {record.route_id[:60]!r}, expected a name that a file can have"
     for name in ("score_route", "score_penalty", "score_composed", "route_length", "duration_game", "duration_system"):
         value = getattr(record, name)
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):

@@ -45,8 +45,10 @@ const logs = new Map();
 report.log = async key => {
   if (!logs.has(key)) {
     let packed = null;
-    if (report.route(key)?.logUrl) packed = await (await fetch(report.route(key).logUrl)).blob();
-    else if ($(`log-${key}`)) packed = new Blob([bytesOf($(`log-${key}`).textContent)]);
+    if (report.route(key)?.logUrl) {
+      const answer = await fetch(report.route(key).logUrl);
+      if (answer.ok) packed = await answer.blob();
+    } else if ($(`log-${key}`)) packed = new Blob([bytesOf($(`log-${key}`).textContent)]);
     if (!packed) return null;
     const text = await new Response(packed.stream().pipeThrough(new DecompressionStream("gzip"))).text();
     logs.set(key, unscale(JSON.parse(text)));

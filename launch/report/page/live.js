@@ -29,15 +29,19 @@ if (document.documentElement.dataset.live) {
 
   async function ask() {
     try {
-      const state = await (await fetch("/state.json")).json();
+      const answer = await fetch("/state.json");
+      if (!answer.ok) throw new Error(await answer.text());
+      const state = await answer.json();
       $("running").hidden = !state.running.length;
       $("runners").replaceChildren(...state.running.map(runner));
       $("pulse").textContent = `live · ${state.done} of ${state.total}`;
+      $("pulse").title = "";
       $("pulse").classList.remove("gone");
       if (stamp !== null && stamp !== state.stamp) await renew();
       stamp = state.stamp;
     } catch (error) {
-      $("pulse").textContent = "the server has stopped";
+      $("pulse").textContent = error instanceof TypeError ? "the server has stopped" : "the run cannot be read";
+      $("pulse").title = error.message;
       $("pulse").classList.add("gone");
     }
     setTimeout(ask, 2000);

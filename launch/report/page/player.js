@@ -13,10 +13,8 @@ async function openDrive(key, seconds) {
   showFacts(route);
   const [log, source] = [await report.log(key), report.film(key)];
   if (wanted().get("route") !== key) return; // the visitor has gone on
-  $("drive").classList.toggle("nofilm", !source && !route.pictures);
-  film.hidden = !source;
-  $("picture").hidden = Boolean(source) || !route.pictures || !log;
   drive = { key, route, log, time: log?.start ?? 0, playing: false, last: 0 };
+  showScreen(Boolean(source));
   if (source) film.src = source;
   $("plot-card").hidden = $("above").parentElement.hidden = !log;
   $("play").disabled = !log && !source;
@@ -42,6 +40,26 @@ function closeDrive() {
   $("drive").hidden = true;
   $("overview").hidden = false;
 }
+
+// The film, or the camera's pictures where there is none.
+function showScreen(filmed) {
+  const { route, log } = drive;
+  $("drive").classList.toggle("nofilm", !filmed && !route.pictures);
+  film.hidden = !filmed;
+  $("picture").hidden = filmed || !route.pictures || !log;
+  $("filmless").hidden = true;
+}
+
+// Pages travel without the films that lie beside them: the plots play all the same.
+film.onerror = () => {
+  if (!drive || !film.getAttribute("src")) return;
+  showScreen(false);
+  $("filmless").textContent = `The film cannot be played: ${decodeURI(film.getAttribute("src"))}`;
+  $("filmless").hidden = false;
+  $("play").disabled = !drive.log;
+  drive.plots?.draw();
+  seek(drive.time);
+};
 
 function showFacts(route) {
   $("drive-name").textContent = `${route.name} · ${route.town}`;

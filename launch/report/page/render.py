@@ -18,6 +18,7 @@ from urllib.parse import quote
 import jinja2
 from markupsafe import Markup
 
+from linkvla.agent.recorder import FILE_NAME as TICKS
 from linkvla.launch.report.drive_log import DriveLog, read_log
 from linkvla.launch.report.infraction_places import placed_infractions
 from linkvla.launch.report.page import summary
@@ -49,33 +50,38 @@ class PageSettings:
     film_bytes: int = 0  # so many bytes of films go into the page, those of failures first
 
 
-class LogCache:
-    """Logs of drives as they were when their file last changed: a live page asks again and again."""
+class OutlineCache:
+    """Outlines of drives as they were when their file last changed: a live page asks again and again."""
 
     def __init__(self) -> None:
-        self._known: dict[Path, tuple[float, DriveLog | None, str]] = {}
+        self._known: dict[Path, tuple[int, DriveLog | None, str]] = {}
 
     def get(self, route: DrivenRoute) -> tuple[DriveLog | None, str]:
-        """A drive's log, and the reason where it cannot be read."""
+        """The outline of a drive's log, and the reason where it cannot be read."""
         if route.log is None:
             return None, ""
-        changed = max(file.stat().st_mtime for file in route.log.glob("ticks.jsonl"))
+        try:
+            changed = (route.log / TICKS).stat().st_mtime_ns
+        except OSError as error:
+            return None, f"{route.log / TICKS}: {error.strerror}"
         known = self._known.get(route.log)
         if known is None or known[0] != changed:
-            try:
-                known = (changed, read_log(route.log), "")
-            except DataError as error:
-                known = (changed, None, str(error))
-            self._known[route.log] = known
+            log, problem = _log_of(route)
+            known = self._known[route.log] = (changed, log.outline() if log else None, problem)
         return known[1:]
 
 
-def render(run: Run, settings: PageSettings, cache: LogCache | None = None) -> str:
-    """The page as HTML."""
-    cache = cache or LogCache()
+def render(run: Run, settings: PageSettings, cache: OutlineCache | None = None) -> str:
+    """The page as HTML, without a character that UTF-8 cannot hold.
+
+    Args:
+        run: what was read.
+        settings: where the page will lie.
+        cache: for a page that a server shows, which brings the logs by itself.
+    """
     rows, spent = [], []
     for route in run.routes:
-        log, problem = cache.get(route)
+        log, problem = _log_of(route) if cache is None else cache.get(route)
         placed = placed_infractions(route.record, *((log.track_times, log.track) if log else ()))
         row = route_row(route, placed, log)
         if problem:
@@ -94,9 +100,9 @@ def render(run: Run, settings: PageSettings, cache: LogCache | None = None) -> s
     return _fill(run, rows, settings, summary.stages(spent))
 
 
-def render_waiting(title: str, running: Sequence[dict[str, Any]]) -> str:
-    """The page of a run of which no route is finished."""
-    return _template("waiting.html.jinja").render(title=title, running=running, css=_css())
+def render_waiting(title: str, running: Sequence[dict[str, Any]], why: str) -> str:
+    """The page of a run that has no results to show, and why not."""
+    return _storable(_template("waiting.html.jinja").render(title=title, running=running, why=why, css=_css()))
 
 
 def pack(document: dict[str, Any]) -> str:
@@ -109,11 +115,24 @@ def packed(document: dict[str, Any]) -> bytes:
     return gzip.compress(json.dumps(document, separators=(",", ":")).encode(), mtime=0)
 
 
+def _log_of(route: DrivenRoute) -> tuple[DriveLog | None, str]:
+    """A drive's log, and the reason where it cannot be read."""
+    try:
+        return (None if route.log is None else read_log(route.log)), ""
+    except (DataError, OSError) as error:
+        return None, str(error)
+
+
 def _picture_place(route: DrivenRoute, settings: PageSettings) -> str:
     """What a picture's name is put behind: its folder, as the page sees it."""
     if settings.out is None:
         return f"/frames/{quote(route.record.route_id, safe='')}/"
-    return quote(Path(os.path.relpath(route.log / "frames", settings.out.parent)).as_posix()) + "/"
+    return _relative(route.log / "frames", settings.out) + "/"
+
+
+def _relative(place: Path, page: Path) -> str:
+    """A file or folder as the page names it; file names are bytes, and not all of them are text."""
+    return quote(os.fsencode(Path(os.path.relpath(place, page.parent)).as_posix()))
 
 
 def _place_films(run: Run, rows: Sequence[RouteRow], settings: PageSettings) -> None:
@@ -130,7 +149,7 @@ def _place_films(run: Run, rows: Sequence[RouteRow], settings: PageSettings) -> 
             row.film_data = base64.b64encode(film.read_bytes()).decode("ascii")
             row.detail["film"] = "embedded"
         else:
-            row.detail["film"] = quote(Path(os.path.relpath(film, settings.out.parent)).as_posix())
+            row.detail["film"] = _relative(film, settings.out)
 
 
 def _fill(run: Run, rows: list[RouteRow], settings: PageSettings, stages: list[dict[str, Any]]) -> str:
@@ -139,7 +158,7 @@ def _fill(run: Run, rows: list[RouteRow], settings: PageSettings, stages: list[d
     bare = sorted({shown["town"] for shown in maps} - set(roads))
     script = "\n".join((FOLDER / name).read_text(encoding="utf-8") for name in SCRIPTS)
     by_town, by_scenario = run.scores.by_town(), run.scores.by_scenario()
-    return _template("page.html.jinja").render(
+    page = _template("page.html.jinja").render(
         live=settings.out is None,
         policy=_policy(script),
         title=run.title,
@@ -167,6 +186,12 @@ def _fill(run: Run, rows: list[RouteRow], settings: PageSettings, stages: list[d
         by_scenario=summary.groups(by_scenario) if set(by_scenario) - {"none"} else [],
         header=summary.header_lines(run.header),
     )
+    return _storable(page)
+
+
+def _storable(page: str) -> str:
+    """Names of files may hold bytes that are no text, which Python keeps as characters that cannot be written."""
+    return page.encode("utf-8", "replace").decode("utf-8")
 
 
 def _template(name: str) -> jinja2.Template:

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import gzip
 import http.client
+import io
 import json
+import math
+import os
 import re
+import shutil
 import threading
 from contextlib import closing, contextmanager
 from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import unquote_to_bytes
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from linkvla.launch.cli import app
@@ -21,9 +27,10 @@ from linkvla.launch.report.drive_log import make_log, read_log
 from linkvla.launch.report.infraction_places import placed_infractions
 from linkvla.launch.report.live import LiveRun, make_server
 from linkvla.launch.report.page.render import PageSettings, packed, render
+from linkvla.launch.report.report import ReportSettings, report
 from linkvla.launch.report.run_folder import read_run
 from linkvla.launch.report.town_outline import town_outline
-from linkvla.model.interface.errors import ConfigurationError
+from linkvla.model.interface.errors import ConfigurationError, DataError
 
 EVIL = "</script><script>window.pwned=1</script><img src=x onerror='window.pwned=1'>\"'&"
 
@@ -107,6 +114,28 @@ def test_no_text_of_a_run_becomes_code(recorded_run, tmp_path: Path):
     assert sum(tag == "script" and not values for tag, values in page.tags) == 1  # ours
 
 
+def test_a_run_leads_to_no_files_but_its_own(recorded_run, tmp_path: Path):
+    run = recorded_run(films=False)
+    file = next((run / "routes").glob("*_2_*.json"))
+    document = json.loads(file.read_text())
+    shutil.move(run / "drives" / "RouteScenario_2_rep0", tmp_path / "elsewhere")
+    for name in ("../../elsewhere", str(tmp_path / "elsewhere"), "..", "a\0b", "R" * 300, "half \ud800"):
+        document["record"]["route_id"] = name
+        write_json(file, document)
+        with pytest.raises(DataError, match="is not a route record"):
+            read_run(run)
+
+
+def test_names_that_look_like_markup_or_are_no_text(recorded_run, tmp_path: Path):
+    folder = tmp_path / os.fsdecode(b"[/bold] \xff <b>")
+    shutil.move(recorded_run(), folder)
+    out = Console(file=io.StringIO(), width=400)
+    (file,) = report(ReportSettings(folder), out)
+    assert "[/bold]" in out.file.getvalue() and "&lt;b&gt;" in file.read_text()
+    film = Page(file.read_text()).data("route-RouteScenario_2_rep0")["film"]
+    assert (folder / os.fsdecode(unquote_to_bytes(film))).is_file()
+
+
 def test_results_of_official_evaluators_are_shown_without_drives(recorded_run, tmp_path: Path):
     records = [route.record for route in read_run(recorded_run()).routes]
     document = results_document(records, 5)
@@ -136,6 +165,26 @@ def test_columns_hold_every_tick_and_gaps_stay_gaps(recorded_run):
     assert torn.columns["speed"] == [None] and torn.track == [] and torn.plans == []
 
 
+DAMAGED = [
+    {"time": 1e308, "pose": [1e308, 0, 0]},
+    {"time": 10**400},
+    {"time": 0.05, "path": [[1, None]], "waypoints": [[1, 2], None], "cells": [[[1, 2, None]], 3, "x"]},
+    {"time": 0.1, "pose": [1, "a", 0], "control": 5, "ms": {"a": "b"}, "said": [1], "command": {"a": 1}, "frame": 7},
+    {"time": -1.0, "speed": math.inf},
+]
+
+
+def test_damaged_ticks_are_left_out(recorded_run):
+    run = recorded_run(films=False)
+    with (run / "drives" / "RouteScenario_2_rep0" / "ticks.jsonl").open("a") as file:
+        file.writelines(json.dumps(tick) + "\n" for tick in DAMAGED)
+    log = read_log(run / "drives" / "RouteScenario_2_rep0")
+    assert len(log.columns["t"]) == 240 and 45 <= len(log.plans) <= 49 and log.outline().track == log.track
+    with (run / "drives" / "RouteScenario_2_rep0" / "ticks.jsonl").open("a") as file:
+        file.write("[" * 100_000 + "\n")
+    assert "is not a JSON object" in page_of(run).data("route-RouteScenario_2_rep0")["why"]
+
+
 def test_a_place_that_the_drive_never_came_near_has_no_time(recorded_run):
     run = read_run(recorded_run(films=False))
     record = next(route.record for route in run.routes if route.record.score_composed == 60.0)
@@ -160,9 +209,25 @@ def test_the_command_prints_failures_and_leaves_a_page(recorded_run, tmp_path: P
     assert [path.name for path in (tmp_path / "p").iterdir()] == ["x.html"]
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--rerun", "--route", "1"), "route '1' has no recording"),
+        (("--route", "2"), "add --rerun"),
+        (("--no-page", "--embed-films", "5"), "no page is written"),
+        (("--serve", "0", "--rerun"), "writes nothing"),
+    ],
+)
+def test_options_that_would_do_nothing_are_refused(recorded_run, options, said):
+    refused = CliRunner().invoke(app, ["report", str(recorded_run(films=False)), *options])
+    assert isinstance(refused.exception, ConfigurationError) and said in str(refused.exception)
+
+
 def test_a_recording_for_rerun(recorded_run):
     pytest.importorskip("rerun", reason="the extra viz (rerun-sdk) is not installed")
     run = recorded_run()
+    with (run / "drives" / "RouteScenario_2_rep0" / "ticks.jsonl").open("a") as file:
+        file.writelines(json.dumps(tick) + "\n" for tick in DAMAGED)
     done = CliRunner().invoke(app, ["report", str(run), "--no-page", "--rerun", "--route", "2"])
     assert done.exit_code == 0, done.output
     assert [file.parent.name for file in run.rglob("*.rrd")] == ["RouteScenario_2_rep0"]
