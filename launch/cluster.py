@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 from linkvla.launch.environment import keep_ray_to_itself
@@ -47,6 +48,7 @@ class RayCrew:
         self.size = len(slots)
         self._pair = pair
         self._adapters = tuple(slot.adapter for slot in slots)
+        self._turns = cycle(self._adapters)
         self._ray = ray
         quiet = {"log_to_driver": False, "configure_logging": False}
         try:
@@ -68,6 +70,7 @@ class RayCrew:
 
     def start(self, task: RouteTask) -> None:
         """See ``Crew``."""
+        task = replace(task, adapter=next(self._turns))
         self._running[self._remote.remote(self._pair, task, self._adapters, self._news)] = task
 
     def events(self, timeout: float) -> list[Event]:
@@ -105,10 +108,9 @@ def _attempt(pair: Pair, task: RouteTask, adapters: Sequence[int | None], news: 
     """The Ray task. Errors for the user are returned: raised, they would arrive as Ray's."""
     import ray
 
-    # Ray shows the process its own card only, as the first.
     cards = [int(float(number)) for number in ray.get_gpu_ids()]
-    adapter = adapters[(cards[0] if cards else 0) % len(adapters)]
-    task = replace(task, gpu=0 if cards else None, adapter=adapter)
+    if cards:  # shown to the process as its only one, the first; the server goes to the adapter of the same turn
+        task = replace(task, gpu=0, adapter=adapters[cards[0] % len(adapters)])
     told = 0.0
 
     def tell(standing: Standing) -> None:
