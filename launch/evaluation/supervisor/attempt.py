@@ -183,6 +183,8 @@ class Attempt:
                 return self._hung(now - changed)
             if now - begun > limits.route:
                 return Outcome(None, f"the route was not over after {limits.route:g} s")
+        if self._server is not None and self._server.poll() is not None:  # both have ended since the last look
+            return self._without_server()
         return self._pair.evaluator.read(task, code)
 
     def _without_server(self) -> Outcome:
@@ -204,9 +206,9 @@ class Attempt:
             return Outcome(None, f"the server has not answered for {seconds:.0f} s")
         if not self._standing.driving:
             return Outcome(None, f"no progress for {seconds:.0f} s, before the first step")
-        evaluators = self._evaluator
-        end_all(lambda: [] if evaluators.poll() is not None else marked(task.folder), LADDER[:1])
-        outcome = pair.evaluator.read(task, evaluators.poll())
+        evaluator = self._evaluator
+        end_all(lambda: [] if evaluator.poll() is not None else marked(task.folder), LADDER[:1])
+        outcome = pair.evaluator.read(task, evaluator.poll())
         if outcome.record is not None and not outcome.failure:
             return outcome
         percent = self._standing.percent or 0.0

@@ -28,6 +28,8 @@ def main() -> int:
     starter = open(0, "rb", buffering=0)  # noqa: SIM115
     order = json.loads(starter.readline())
     folder = Path(order["folder"])
+    # Who is started in the background by a shell ignores it, and so would the program, by inheritance.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     # This process does not bear the mark itself: who ends the attempt must not end it before its program.
     program = subprocess.Popen(
         order["argv"],
