@@ -113,10 +113,11 @@ def drive(settings: DriveSettings, console: Console | None = None) -> RouteRecor
     """
     from linkvla.agent.instruction.timeline_file import read_timeline
     from linkvla.launch.carla_server.process import SimServer
-    from linkvla.launch.evaluation.preflight import check_agent
+    from linkvla.launch.evaluation.preflight import check_agent, check_routes
 
     console = console or Console()
-    route = pick_route(settings.routes_file, settings.route_id, settings.towns)
+    route = pick_route(settings.routes_file, settings.route_id)
+    check_routes([route], settings.towns)
     if settings.instructions is not None:
         read_timeline(settings.instructions)  # what is wrong with it is said before anything is started
     with console.status(f"loading {settings.driver}"):
@@ -139,18 +140,16 @@ def drive(settings: DriveSettings, console: Console | None = None) -> RouteRecor
     return record
 
 
-def pick_route(routes_file: Path | None, route_id: str | None, towns: tuple[Path, ...]) -> RouteSpec:
-    """A route that can be driven.
+def pick_route(routes_file: Path | None, route_id: str | None) -> RouteSpec:
+    """A route out of a file.
 
     Args:
         routes_file: None: the held-out routes.
         route_id: None: the first route of the file; of the held-out ones, DEFAULT_ROUTE_ID.
-        towns: folders with further towns.
 
     Raises:
-        RouteError: no such file, route or town.
+        RouteError: no such file or route.
     """
-    from linkvla.launch.evaluation.preflight import check_routes
     from linkvla.launch.evaluation.route_file import read_routes
 
     file = routes_file or HELD_OUT_ROUTES
@@ -158,7 +157,6 @@ def pick_route(routes_file: Path | None, route_id: str | None, towns: tuple[Path
     wanted = route_id or (DEFAULT_ROUTE_ID if routes_file is None else routes[0].id)
     for route in routes:
         if route.id == wanted:
-            check_routes([route], towns)
             return route
     known = ", ".join(route.id for route in routes[:20]) + (", ..." if len(routes) > 20 else "")
     raise RouteError(f"{file} has no route {wanted!r}; its routes are {known}")
@@ -167,10 +165,10 @@ def pick_route(routes_file: Path | None, route_id: str | None, towns: tuple[Path
 class _Observer:
     """Feeds progress and film from the route runner's ticks."""
 
-    def __init__(self, show: Callable[[Any], None], film: DriveFilm | None, record: TickRecorder | None) -> None:
+    def __init__(self, show: Callable[[Any], None], film: DriveFilm | None, recorder: TickRecorder | None) -> None:
         self._show = show
         self._film = film
-        self._record = record
+        self._recorder = recorder
 
     def __call__(self, tick: TickView) -> None:
         from linkvla.launch.report.film import TICKS_PER_PICTURE
@@ -180,12 +178,12 @@ class _Observer:
             self._show(view_of(tick))
         if self._film is not None:
             self._film.add(tick)
-        if self._record is not None:
-            self._record.add(tick)
+        if self._recorder is not None:
+            self._recorder.add(tick)
 
     def close(self, keep: bool) -> None:
-        if self._record is not None:
-            self._record.close()
+        if self._recorder is not None:
+            self._recorder.close()
         if self._film is not None:
             self._film.close(keep)
 
@@ -194,6 +192,7 @@ def _run(settings: DriveSettings, route: RouteSpec, server: SimServer, folder: P
     from linkvla.launch.evaluation.evaluators.agent_files import agent_maker
     from linkvla.launch.evaluation.route_runner import run_route
     from linkvla.launch.evaluation.run_settings import RunSettings
+    from linkvla.launch.evaluation.scenarios.director import unplayed
     from linkvla.launch.evaluation.tick_recorder import TickRecorder
     from linkvla.launch.report.film import DriveFilm
     from linkvla.launch.report.progress import DriveProgress
@@ -211,12 +210,14 @@ def _run(settings: DriveSettings, route: RouteSpec, server: SimServer, folder: P
         console.print("Type what the car is to do and press Enter; an empty line takes it back.")
     if settings.listen:
         console.print(f"Tell the car what to do at http://127.0.0.1:{settings.listen}/", highlight=False)
+    if left_out := unplayed([route]):
+        console.print(left_out, style="yellow", markup=False, highlight=False)
     console.print(f"Driving route [bold]{route.id}[/bold] in {route.town} with [bold]{settings.driver}[/bold]")
     with DriveProgress(console) as progress:
         film = DriveFilm(folder / "drive.mp4", lambda: agents[-1].sensors()) if settings.video else None
         # The network keeps a record of its own, which knows more than can be seen from here.
-        record = TickRecorder(folder, settings.agent) if settings.record and settings.agent != "linkvla" else None
-        observer = _Observer(progress.update, film, record)
+        recorder = TickRecorder(folder, settings.agent) if settings.record and settings.agent != "linkvla" else None
+        observer = _Observer(progress.update, film, recorder)
         try:
             record = run_route(server, route, make_and_keep, run_settings, observer)
         except BaseException:

@@ -33,9 +33,13 @@ def named_folder(variable: str) -> Path | None:
     return Path(value) if value else None
 
 
-def evaluator_python() -> str:
-    """The interpreter of the official evaluators: ``EVALUATOR_PYTHON``, or the one that runs this."""
-    return os.environ.get("EVALUATOR_PYTHON", "").strip() or sys.executable
+def evaluator_python(chosen: str = "") -> str:
+    """The interpreter of the official evaluators: the chosen one, ``EVALUATOR_PYTHON``, or the one that runs this.
+
+    A path becomes absolute, because they are started in a folder of their own; a name is looked up as in a shell.
+    """
+    python = chosen or os.environ.get("EVALUATOR_PYTHON", "").strip() or sys.executable
+    return os.path.abspath(os.path.expanduser(python)) if os.sep in python else python
 
 
 def carla_agents_folder() -> Path:

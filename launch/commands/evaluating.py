@@ -25,6 +25,12 @@ Server = Annotated[
     str,
     typer.Option(metavar="sim|carla|HOST:PORT", help="Ours, the CARLA in $CARLA_ROOT, or one that runs already."),
 ]
+EvaluatorPython = Annotated[
+    str,
+    typer.Option(
+        metavar="PROGRAM", help="The official evaluators' interpreter; EVALUATOR_PYTHON, or this one, if left out."
+    ),
+]
 AgentOrFile = Annotated[
     str, typer.Option(metavar="linkvla|expert|FILE", help="Who drives: the network, the rules, or an agent's file.")
 ]
@@ -72,6 +78,7 @@ FirstPort = Annotated[
 def evaluate(
     benchmark: Benchmark,
     evaluator: Evaluator = "builtin",
+    evaluator_python: EvaluatorPython = "",
     server: Server = "sim",
     checkpoint: Checkpoint = DEFAULT_CHECKPOINT,
     agent: AgentOrFile = "linkvla",
@@ -125,6 +132,7 @@ def evaluate(
             agent=agent,
             agent_options=agent_config,
             evaluator=evaluator,
+            evaluator_python=evaluator_python,
             server=server,
             subset=subset,
             shard=Shard.parse(shard),

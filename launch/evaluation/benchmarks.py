@@ -12,7 +12,7 @@ from pathlib import Path
 from linkvla.launch.evaluation.evaluators.bench2drive import MARKER as BENCH2DRIVE_MARKER
 from linkvla.launch.evaluation.evaluators.checkouts import checkout
 from linkvla.launch.evaluation.evaluators.leaderboard import MARKER as LEADERBOARD_MARKER
-from linkvla.launch.evaluation.route_file import RouteSpec, read_routes
+from linkvla.launch.evaluation.route_file import RouteSpec, read_routes, subset_text
 from linkvla.model.interface.errors import ConfigurationError
 
 DEV10 = ("3514", "3255", "26405", "25381", "25378", "25424", "2091", "27494", "17569", "28198")
@@ -90,6 +90,6 @@ def missing_towns(routes: Sequence[RouteSpec], known: Iterable[str]) -> str:
     if not lacking:
         return ""
     towns = ", ".join(f"{town} ({count} {'route' if count == 1 else 'routes'})" for town, count in lacking.items())
-    left = ",".join(route.id for route in routes if route.town in known)
+    left = subset_text([route for route in routes if route.town in known])
     others = f"; --subset {left} drives the others" if left else ""
     return f"no {towns}{others}"

@@ -27,7 +27,7 @@ from linkvla.launch.evaluation.evaluators.contract import SAVE_FOLDER
 from linkvla.launch.evaluation.ledger import Ledger
 from linkvla.launch.evaluation.preflight import check_agent, check_towns, make_pair
 from linkvla.launch.evaluation.progress_display import ProgressDisplay
-from linkvla.launch.evaluation.provenance import gpu_names
+from linkvla.launch.evaluation.provenance import gpu_names, package_versions
 from linkvla.launch.evaluation.results import results_document
 from linkvla.launch.evaluation.route_file import RouteSpec, read_routes
 from linkvla.launch.evaluation.stage_times import with_stages
@@ -51,7 +51,8 @@ _LIVE_INTERVAL = 1.0  # s between two writings of live.json
 def evaluate(settings: EvaluateSettings, console: Console | None = None) -> EvaluationSummary:
     """Drive all routes and write the results; each finished route is on disk at once.
 
-    Ctrl-C ends the running routes, keeps what is finished and returns with ``interrupted`` set.
+    Ctrl-C ends the running routes, keeps what is finished and returns with ``interrupted`` set. SIGTERM does the same,
+    and goes on as SystemExit.
 
     Raises:
         RouteError: the route file is damaged, a town is unknown or a route off the road; nothing is written then.
@@ -67,8 +68,11 @@ def evaluate(settings: EvaluateSettings, console: Console | None = None) -> Eval
     clear_shelf()  # the drivers are processes of their own
     folder = settings.output_folder().resolve()
     header = {**settings.header(), **pair.server.header(), **pair.evaluator.header()}
+    console = console or Console()
+    for remark in pair.evaluator.remarks(routes):
+        console.print(remark, style="yellow", markup=False, highlight=False, soft_wrap=True)
     with RunLock(folder, settings.shard):
-        return _Evaluation(settings, pair, folder, header, routes, sensors, console or Console()).run()
+        return _Evaluation(settings, pair, folder, header, routes, sensors, console).run()
 
 
 class _Evaluation:
@@ -86,7 +90,8 @@ class _Evaluation:
     ) -> None:
         self._settings, self._pair, self._folder, self._header = settings, pair, folder, header
         self._sensors, self._console = sensors, console
-        self._ledger = Ledger(folder / "routes", header)
+        self._packages = package_versions(pair.evaluator.python)
+        self._ledger = Ledger(folder / "routes", header, self._packages)
         # An evaluation of all routes leaves nothing alive of any shard's; a shard has only its own to answer for.
         attempts = folder / ATTEMPTS
         self._attempts = attempts if settings.shard.count == 1 else attempts / settings.shard.name
@@ -100,16 +105,24 @@ class _Evaluation:
         self._live_written = 0.0
 
     def run(self) -> EvaluationSummary:
-        interrupted = False
         with _readable_disk_errors(self._folder):
             self._clean_up()
-            write_json(self._folder / "header.json", {**self._header, **_circumstances(self._settings)})
+            about = {**self._header, "packages": self._packages, **_circumstances(self._settings)}
+            write_json(self._folder / "header.json", about)
+            self._write_live("running", at_once=True)
+            state = "ended"
             try:
                 self._drive()
+                state = "finished"
             except KeyboardInterrupt:
-                interrupted = True
-            self._write_live("interrupted" if interrupted else "finished", at_once=True)
-            summary = replace(self._write_results(), interrupted=interrupted)
+                state = "interrupted"
+            except SystemExit:  # SIGTERM, see ``launch.failures``: the system waits seconds only, so no table is drawn
+                state = "interrupted"
+                raise
+            finally:
+                with contextlib.suppress(OSError):  # a full disk must not hide why it ended
+                    self._write_live(state, at_once=True)
+            summary = replace(self._write_results(), interrupted=state == "interrupted")
         self._say_results(summary)
         return summary
 

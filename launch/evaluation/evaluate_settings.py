@@ -34,6 +34,7 @@ class EvaluateSettings:
     agent: str = "linkvla"  # one of AGENTS, or an agent's file
     agent_options: str = ""  # what follows in the string for the agent's setup(); for an agent's file, the whole of it
     evaluator: str = "builtin"  # builtin, leaderboard, bench2drive
+    evaluator_python: str = ""  # the official evaluators' interpreter; "" = EVALUATOR_PYTHON, or the present one
     server: str = "sim"  # sim, carla, HOST:PORT
     subset: str = ""  # route ids, as in read_routes
     shard: Shard = field(default_factory=Shard)  # which part of them
@@ -65,8 +66,8 @@ class EvaluateSettings:
                 raise ConfigurationError(f"{name} must be at least 1, got {getattr(self, name)}")
         if self.threads is not None and self.threads < 1:
             raise ConfigurationError(f"threads must be at least 1, got {self.threads}")
-        if set(";+") & set(self.checkpoint):
-            raise ConfigurationError(f"a checkpoint's path must not contain ';' or '+', got {self.checkpoint!r}")
+        if set(";+") & set(str(self._checkpoint)):
+            raise ConfigurationError(f"a checkpoint's path must not contain ';' or '+', got {self._checkpoint!r}")
         if not self.devices or not all(_DEVICE.fullmatch(device) for device in self.devices):
             raise ConfigurationError(f"devices are cpu, cuda or cuda:N, got {', '.join(self.devices) or 'none'}")
         if len({device.partition(":")[0] for device in self.devices}) > 1:
@@ -81,13 +82,19 @@ class EvaluateSettings:
         return [Slot(gpus[i % len(gpus)], adapters[i % len(adapters)]) for i in range(self.workers)]
 
     @property
+    def _checkpoint(self) -> str:
+        """As the agent's process can find it, which has a working folder of its own: a folder with its whole path."""
+        folder = Path(self.checkpoint).expanduser()
+        return str(folder.absolute()) if folder.is_dir() else self.checkpoint
+
+    @property
     def agent_config(self) -> str:
         """The string for the agent's ``setup``."""
         if self.agent != "linkvla":
             return self.agent_options
         threads = self.threads or free_threads(self.workers)
         device = self.devices[0].partition(":")[0]
-        options = [self.checkpoint, f"device={device}", f"threads={threads}", self.agent_options]
+        options = [self._checkpoint, f"device={device}", f"threads={threads}", self.agent_options]
         if self.record:
             options += [f"record={SAVE_PLACE}", f"record_pictures={self.record_pictures}"]
         return ";".join(option for option in options if option)
@@ -111,7 +118,7 @@ class EvaluateSettings:
             "agent": self.agent if self.agent in AGENTS else hashlib.sha256(Path(self.agent).read_bytes()).hexdigest(),
             "agent_options": self.agent_options,
             "checkpoint": self.checkpoint if self.agent == "linkvla" else "",
-            "weights": _weights_digest(self.checkpoint) if self.agent == "linkvla" else "",
+            **_digests(self.checkpoint if self.agent == "linkvla" else None),
             "routes": hashlib.sha256(self.routes.read_bytes()).hexdigest(),
             "seed": self.seed,
         }
@@ -135,7 +142,7 @@ class EvaluateSettings:
                 route=route,
                 repetition=repetition,
                 folder=folder / f"RouteScenario_{route.id}_rep{repetition}",
-                agent=self.agent,
+                agent=self.agent if self.agent in AGENTS else str(Path(self.agent).resolve()),
                 agent_config=self.agent_config,
                 seed=self.seed + repetition,  # every repetition has traffic of its own
                 towns=self.towns,
@@ -155,11 +162,13 @@ def free_threads(workers: int = 1) -> int:
     return max(1, cores // workers - 1)
 
 
-def _weights_digest(checkpoint: str) -> str:
+def _digests(checkpoint: str | None) -> dict[str, str]:
+    """What tells a network from another: its weights, and all that lies beside them and has a say; empty for None."""
+    if checkpoint is None:
+        return {"weights": "", "configuration": ""}
     from linkvla.checkpoints.registry import locate
+    from linkvla.model.checkpoint_folder import FILES, sha256, weights_sha256
 
     folder = locate(checkpoint)
-    digest = hashlib.sha256()
-    for path in sorted(folder.glob("*.safetensors")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
+    beside = "".join(sha256(folder / name) for name in FILES)
+    return {"weights": weights_sha256(folder), "configuration": hashlib.sha256(beside.encode()).hexdigest()}

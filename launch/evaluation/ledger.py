@@ -7,7 +7,7 @@ attempts that were made. It appears whole or not at all, and a route has one fil
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -25,13 +25,15 @@ class Ledger:
     Args:
         folder: made when the first record is written.
         header: what the records depend on; records made with another header are never mixed in.
+        packages: versions that are kept with each new record, for people; they may differ from record to record.
 
     Raises:
         ConfigurationError: the folder holds records of a different evaluation, or a damaged one.
     """
 
-    def __init__(self, folder: Path, header: dict) -> None:
+    def __init__(self, folder: Path, header: dict, packages: Mapping[str, str] | None = None) -> None:
         self._folder = folder
+        self._packages = dict(packages or {})
         self._header = {"format": FORMAT, **header}
         self._records: dict[str, RouteRecord] = {}
         self.refresh()
@@ -59,6 +61,7 @@ class Ledger:
         """Keep a record, on disk too, with what is known of its attempts."""
         document = {
             "header": self._header,
+            "packages": self._packages,
             "record": record.to_leaderboard(),
             "timing": asdict(record.timing),
             "error": record.error,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree
@@ -51,6 +51,7 @@ class RouteSpec:
     scenarios: tuple[ScenarioSpec, ...] = ()
     source: str = field(default="", compare=False)  # the file it came from
     xml: str = field(default="", compare=False, repr=False)  # the raw element
+    place: int = field(default=0, compare=False)  # in that file, from 0
 
 
 def read_routes(path: str | Path, subset: str | None = None) -> list[RouteSpec]:
@@ -67,7 +68,7 @@ def read_routes(path: str | Path, subset: str | None = None) -> list[RouteSpec]:
     root = _parse(path)
     if root.tag != "routes":
         raise RouteError(f"{path}: the root element is <{root.tag}>, expected <routes>; give a leaderboard route file")
-    routes = [_read_route(element, path) for element in root.iter("route")]
+    routes = [_read_route(element, place, path) for place, element in enumerate(root.iter("route"))]
     if not routes:
         raise RouteError(f"{path}: has no <route> element; give a route file with at least one route")
     seen: set[str] = set()
@@ -76,6 +77,20 @@ def read_routes(path: str | Path, subset: str | None = None) -> list[RouteSpec]:
             raise RouteError(f"{path}: route id {route.id!r} occurs twice; ids must be unique")
         seen.add(route.id)
     return _select(routes, subset, path) if subset else routes
+
+
+def subset_text(routes: Sequence[RouteSpec]) -> str:
+    """The ``subset`` with which ``read_routes`` gives these routes of one file: ``"1,4-9"``."""
+    runs: list[list[RouteSpec]] = []
+    for route in sorted(routes, key=lambda one: one.place):
+        follows = runs and runs[-1][-1].place + 1 == route.place
+        # An id with a dash of its own cannot stand in a range.
+        if follows and "-" not in runs[-1][0].id + route.id:
+            runs[-1].append(route)
+        else:
+            runs.append([route])
+    parts = ([f"{run[0].id}-{run[-1].id}"] if len(run) > 2 else [one.id for one in run] for run in runs)
+    return ",".join(part for some in parts for part in some)
 
 
 def write_route_file(route: RouteSpec, path: Path) -> None:
@@ -120,7 +135,7 @@ def _parse(path: Path) -> ElementTree.Element:
         raise RouteError(f"{path} is not valid XML ({error}); give a leaderboard route file") from error
 
 
-def _read_route(element: ElementTree.Element, path: Path) -> RouteSpec:
+def _read_route(element: ElementTree.Element, place: int, path: Path) -> RouteSpec:
     route_id = element.get("id")
     if not route_id:
         raise RouteError(f"{path}: a <route> has no id attribute; every route needs id and town")
@@ -151,6 +166,7 @@ def _read_route(element: ElementTree.Element, path: Path) -> RouteSpec:
         ),
         source=str(path),
         xml=ElementTree.tostring(element, encoding="unicode").strip(),
+        place=place,
     )
 
 

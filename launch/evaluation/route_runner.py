@@ -213,6 +213,7 @@ class RouteRun:
             route_points=self._line.points,
             carla_map=stage.map,
             infractions=len(penalised),
+            phases=self._clock.phases(self._tick),
             instruction="" if told is None else told.text,
             said=getattr(host.agent, "last_words", ""),
         )
@@ -274,6 +275,8 @@ class _PhaseClock:
     def ratio(self, simulated_seconds: float) -> float:
         return simulated_seconds / max(time.perf_counter() - self._started, 1e-6)
 
+    def phases(self, ticks: int) -> dict[str, float]:
+        return {phase: round(1000.0 * total / max(ticks, 1), 3) for phase, total in self._sums.items()}
+
     def timing(self, ticks: int) -> Timing:
-        phases = {phase: round(1000.0 * total / max(ticks, 1), 3) for phase, total in self._sums.items()}
-        return Timing(ticks, round(ticks * TICK_SECONDS, 3), round(self._wall, 3), phases)
+        return Timing(ticks, round(ticks * TICK_SECONDS, 3), round(self._wall, 3), self.phases(ticks))

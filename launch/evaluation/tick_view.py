@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +47,7 @@ class TickView:
     route_points: np.ndarray  # (N, 3) float64 metres, world: the dense route
     carla_map: carla.Map
     infractions: int  # penalised events so far
+    phases: Mapping[str, float]  # ms per tick, means since the start of the loop: tick, sensors, agent ...
     instruction: str = ""  # what the agent is told in words; "" for nothing
     said: str = ""  # what it said last
 

@@ -192,6 +192,14 @@ class TestLedger:
         with pytest.raises(ConfigurationError, match="different: seed"):
             Ledger(tmp_path, {"seed": 2, "agent": "expert"})
 
+    def test_goes_on_after_packages_have_changed_and_keeps_what_each_record_was_made_with(self, tmp_path):
+        Ledger(tmp_path, {"seed": 1}, {"torch": "1.0"}).put(record("1"))
+        after = Ledger(tmp_path, {"seed": 1}, {"torch": "2.0"})
+        assert after.finished("RouteScenario_1_rep0")
+        after.put(record("2"))
+        kept = [json.loads(path.read_text())["packages"]["torch"] for path in sorted(tmp_path.glob("*.json"))]
+        assert kept == ["1.0", "2.0"]
+
     def test_refuses_a_damaged_record(self, tmp_path):
         (tmp_path / "x.json").write_text("{")
         with pytest.raises(ConfigurationError, match=r"x\.json is not a route record"):
@@ -259,6 +267,15 @@ class TestSettings:
         assert f"record={SAVE_PLACE};" in settings.agent_config
         with pytest.raises(ConfigurationError, match="no-record"):
             settings.tasks(self.routes(), tmp_path / "a;b")
+
+    def test_what_is_named_from_here_is_found_from_elsewhere(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "mine").mkdir()
+        (tmp_path / "mine.py").touch()
+        settings = EvaluateSettings(tmp_path / "r.xml", checkpoint="mine")
+        assert settings.agent_config.startswith(f"{tmp_path}/mine;")
+        (task, _) = EvaluateSettings(tmp_path / "r.xml", agent="mine.py").tasks(self.routes(), tmp_path)
+        assert task.agent == f"{tmp_path}/mine.py"
 
     def test_options_for_an_agents_file_are_its_own(self, tmp_path):
         settings = EvaluateSettings(tmp_path / "r.xml", agent="mine.py", agent_options="weights.pt")

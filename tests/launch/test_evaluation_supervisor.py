@@ -16,11 +16,13 @@ import pytest
 from rich.console import Console
 
 from linkvla.agent.recorder import FILE_NAME, FORMAT, VERSION
-from linkvla.launch.evaluation import records
+from linkvla.launch.evaluation import evaluate, records
+from linkvla.launch.evaluation.evaluate_settings import EvaluateSettings
 from linkvla.launch.evaluation.evaluators.contract import Outcome, ProcessSpec, RouteTask, Standing
 from linkvla.launch.evaluation.progress_display import ProgressDisplay, duration
 from linkvla.launch.evaluation.route_file import RouteSpec
 from linkvla.launch.evaluation.stage_times import with_stages
+from linkvla.launch.evaluation.summary import EvaluationSummary
 from linkvla.launch.evaluation.supervisor.attempt import AttemptReport, unjudged
 from linkvla.launch.evaluation.supervisor.board import Board
 from linkvla.launch.evaluation.supervisor.crew import Event
@@ -30,6 +32,8 @@ from linkvla.launch.evaluation.supervisor.run_lock import RunLock
 from linkvla.launch.evaluation.supervisor.shard import Shard
 from linkvla.launch.evaluation.supervisor.work_queue import Failed, Finished, Moved, Retries, drive_all
 from linkvla.model.interface.errors import ConfigurationError
+
+SMOKE_ROUTES = Path(evaluate.__file__).parent / "routes" / "smoke.xml"
 
 
 def task(name: str, folder: Path, metres: float = 100.0) -> RouteTask:
@@ -249,6 +253,43 @@ class TestBoard:
         board.take(Finished(unjudged(tasks[1], records.SIMULATION_CRASHED, "given up"), ()))
         document = json.loads(json.dumps(board.to_json("running")))
         assert document["finished"] == 2 and document["gave_up"] == [tasks[1].route_id] and document["running"] == []
+
+
+class TestLiveState:
+    """What is left in ``live.json`` by each way in which an evaluation can end, no process being started."""
+
+    @pytest.fixture
+    def run(self, tmp_path, monkeypatch):
+        def run(end: BaseException | None) -> EvaluationSummary:
+            def news(*_):
+                assert self.state(tmp_path) == "running"
+                yield from ()
+                if end is not None:
+                    raise end
+
+            monkeypatch.setattr(evaluate, "drive_all", news)
+            settings = EvaluateSettings(SMOKE_ROUTES, agent="expert", out=tmp_path)
+            return evaluate.evaluate(settings, Console(file=StringIO()))
+
+        return run
+
+    def state(self, folder: Path) -> str:
+        return json.loads((folder / "live.json").read_text())["state"]
+
+    def test_finished_or_interrupted(self, run, tmp_path):
+        assert not run(None).interrupted
+        assert self.state(tmp_path) == "finished"
+        assert run(KeyboardInterrupt()).interrupted
+        assert self.state(tmp_path) == "interrupted"
+
+    @pytest.mark.parametrize(
+        ("end", "state"), [(SystemExit(143), "interrupted"), (ConfigurationError("no more"), "ended")]
+    )
+    def test_what_ends_it_is_passed_on(self, run, tmp_path, end, state):
+        with pytest.raises(type(end)) as caught:
+            run(end)
+        assert caught.value is end
+        assert self.state(tmp_path) == state
 
 
 class TestDisplay:

@@ -16,11 +16,11 @@ from linkvla.launch.environment import child_environment
 from linkvla.launch.evaluation.benchmarks import DEV10, benchmark_file, missing_towns
 from linkvla.launch.evaluation.evaluators.agent_files import agent_maker, check_agent_file
 from linkvla.launch.evaluation.evaluators.bench2drive_server import server_ended, write_launcher
-from linkvla.launch.evaluation.evaluators.boot import bring_back_getchildren, client_by_another_name, name_client
 from linkvla.launch.evaluation.evaluators.choice import evaluator_named
 from linkvla.launch.evaluation.evaluators.contract import EVALUATOR_LOG, SERVER_LOG, ProcessSpec, RouteTask
 from linkvla.launch.evaluation.evaluators.servers import server_named
 from linkvla.launch.evaluation.route_file import read_routes, write_route_file
+from linkvla.launch.evaluation.supervisor.marks import MARK
 from linkvla.model.interface.errors import ConfigurationError, RouteError
 
 ROUTE_XML = """
@@ -138,7 +138,10 @@ def test_agents_package_of_a_real_carla_goes_before_ours(checkouts, task, monkey
         (("sr", "srunner/scenariomanager/carla_data_provider.py", ""), "check out the branch master"),
         (("lb", "leaderboard/scenarios/route_scenario.py", ""), "check out the branch leaderboard-2.1"),
         (("sr", "srunner/scenarios/vanilla_turn.py", ""), "Bench2Drive's copy of scenario_runner"),
-        (("lb", "leaderboard/leaderboard_evaluator.py", "import no_such_thing"), "cannot import.*no_such_thing"),
+        (
+            ("lb", "leaderboard/leaderboard_evaluator.py", "import no_such_thing"),
+            "cannot import.*no_such_thing.*doctor --evaluator",
+        ),
     ],
 )
 def test_checkouts_that_do_not_fit_are_refused_with_what_to_do(checkouts, change, message):
@@ -168,7 +171,7 @@ def test_branches_of_the_leaderboard_are_told_apart_and_a_header_follows_the_cod
     assert second["rules"] == "2.1"
     assert second["leaderboard"] != first["leaderboard"]
     assert second["scenario_runner"] == first["scenario_runner"]
-    assert "carla" in first["packages"]
+    assert first["carla_client"] == metadata.version("carla")
 
 
 def test_a_clone_is_known_by_its_commit(checkouts):
@@ -196,15 +199,17 @@ def test_bench2drive_starts_our_launcher_with_a_made_up_adapter(checkouts, task,
 
 
 def test_the_launcher_becomes_the_chosen_server_on_the_port_that_was_found(task):
-    program = "import sys; print('served', sys.argv[1:])"
+    program = f"import os, sys; print('served', sys.argv[1:], os.environ[{MARK!r}])"
     argv = (sys.executable, "-c", program, "-carla-rpc-port=23100", "--port", "23100", "-graphicsadapter=1")
     write_launcher(task, ProcessSpec(argv, {}, task.folder))
     assert not server_ended(task.folder)
     options = ["-RenderOffScreen", "-carla-rpc-port=23155", "-graphicsadapter=1023100"]
-    subprocess.run([task.folder / "CarlaUE4.sh", *options], check=True, env=child_environment(), timeout=60)
+    subprocess.run(
+        [task.folder / "CarlaUE4.sh", *options], check=True, env=child_environment(changes={MARK: "mine"}), timeout=60
+    )
     assert server_ended(task.folder)
     said = (task.folder / SERVER_LOG).read_text()
-    assert said.strip() == "served ['-carla-rpc-port=23155', '--port', '23155', '-graphicsadapter=1']"
+    assert said.strip() == "served ['-carla-rpc-port=23155', '--port', '23155', '-graphicsadapter=1'] mine"
 
 
 def test_bench2drive_refuses_routes_and_servers_that_would_crash_it(checkouts, task, tmp_path):
@@ -308,8 +313,9 @@ def test_builtin_results_failures_and_errors_of_the_user_come_back(task):
     assert (asked["settings"]["traffic"], asked["settings"]["repetition"], asked["server"]["port"]) == (3, 2, 23100)
     assert "exit code 1" in evaluator.read(task, 1).failure
     assert not evaluator.progress(task).driving
-    _write(task.folder / "progress.json", json.dumps({"percent": 41.5, "speed": 3.0}))
-    assert (evaluator.progress(task).driving, evaluator.progress(task).percent) == (True, 41.5)
+    _write(task.folder / "progress.json", json.dumps({"percent": 41.5, "speed": 3.0, "phases": {"tick": 9.0}}))
+    standing = evaluator.progress(task)
+    assert (standing.driving, standing.percent, standing.phases) == (True, 41.5, {"tick": 9.0})
     timing = {"ticks": 5, "simulated_seconds": 0.25, "wall_seconds": 1.0, "phases": {"agent": 2.0}}
     for status, error, failure in (
         ("Failed - Agent crashed", "IndexError", ""),
@@ -329,6 +335,30 @@ def test_an_option_of_the_builtin_evaluator_is_refused_elsewhere(checkouts):
         evaluator_named("leaderboard", server_named("sim"), black_frames=True)
     with pytest.raises(ConfigurationError, match="evaluator must be one of"):
         evaluator_named("referee", server_named("sim"))
+    with pytest.raises(ConfigurationError, match="--evaluator-python belongs to the official"):
+        evaluator_named("builtin", server_named("sim"), python="python3.8")
+
+
+def test_the_interpreter_that_is_named_runs_the_evaluator_from_wherever_it_is_started(checkouts, task, monkeypatch):
+    monkeypatch.setenv("EVALUATOR_PYTHON", "theirs/bin/python")
+    at_home = os.path.join(os.getcwd(), "{}/bin/python").format
+    for named, python in (("", at_home("theirs")), ("mine/bin/python", at_home("mine")), ("python3.8", "python3.8")):
+        evaluator = evaluator_named("leaderboard", server_named("sim"), python=named)
+        assert evaluator.command(task).argv[0] == evaluator.python == python
+    with pytest.raises(ConfigurationError, match=r"no-such-python.*--evaluator-python"):
+        evaluator_named("bench2drive", server_named("sim"), python="no-such-python").check(agent="expert")
+
+
+def test_scenarios_that_are_not_played_are_counted_before_the_drive(checkouts, tmp_path):
+    scenario = '<scenario name="{0}_1" type="{0}"/>'
+    inside = "".join(map(scenario.format, ("Accident", "ControlLoss", "ControlLoss", "HazardAtSideLane")))
+    one, two = (ROUTE_XML.format(id=name, town="Maple") for name in "12")
+    one = one.replace("<scenarios>", f"<scenarios>{inside}")
+    routes = read_routes(_write(tmp_path / "r.xml", f"<routes>{one}{two}</routes>"))
+    (said,) = evaluator_named("builtin", server_named("sim")).remarks(routes)
+    assert said.startswith("3 of 6 scenarios") and "(ControlLoss 2, HazardAtSideLane 1)" in said
+    assert evaluator_named("builtin", server_named("sim")).remarks(routes[1:]) == []
+    assert evaluator_named("leaderboard", server_named("sim")).remarks(routes) == []
 
 
 def test_agent_files_have_to_be_importable_by_their_name(tmp_path):
@@ -357,41 +387,6 @@ def test_programs_see_one_gpu_of_those_that_we_see(monkeypatch):
     assert child_environment()["CUDA_VISIBLE_DEVICES"] == "4,6"
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
     assert child_environment(gpu=3)["CUDA_VISIBLE_DEVICES"] == "3"
-
-
-def test_boot_restores_getchildren_and_waits_for_the_server_instead_of_sleeping(tmp_path, monkeypatch):
-    xml = _write(tmp_path / "a.xml", "<a><b/><c/></a>")
-    log = _write(tmp_path / "server.log", "linkvla sim: listening on 127.0.0.1")
-    script = _write(
-        tmp_path / "evaluator.py",
-        "import sys, time\nfrom xml.etree import ElementTree as ET\n"
-        f"print([child.tag for child in ET.parse({str(xml)!r}).getroot().getchildren()])\n"
-        "time.sleep(3000)\nprint(sys.argv[1:], __name__, sys.path[0])\n",
-    )
-    boot = Path(sys.modules[bring_back_getchildren.__module__].__file__)
-    command = [sys.executable, boot, "--server-ready", log, "listening on", script, "--port=1"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    assert done.stdout.splitlines() == ["['b', 'c']", f"['--port=1'] __main__ {tmp_path}"], done.stderr
-
-
-@pytest.mark.parametrize(
-    ("names", "version"),
-    [
-        (["numpy", "carla-0-9-15"], "0.9.15"),
-        (["Carla_0_9_16"], "0.9.16"),
-        (["carla", "carla-0-9-15"], None),
-        (["carla-gym", None], None),
-    ],
-)
-def test_clients_under_another_name_are_found(names, version):
-    assert client_by_another_name(names) == version
-
-
-def test_a_renamed_client_counts_as_carla(tmp_path, monkeypatch):
-    monkeypatch.setattr(sys, "path", ["first", str(tmp_path / "elsewhere")])
-    name_client(tmp_path, "0.9.15")
-    assert sys.path[0] == "first"
-    assert metadata.version("carla") == "0.9.15"
 
 
 @pytest.mark.parametrize(
@@ -472,9 +467,18 @@ def test_benchmarks_are_the_published_files_of_the_checkouts(checkouts, tmp_path
 
 
 def test_towns_that_a_server_lacks_are_counted_and_the_rest_can_be_driven(tmp_path):
-    places = [("1", "A"), ("2", "B"), ("3", "A"), ("4", "C")]
+    places = [("1", "A"), ("2", "B"), ("3", "A"), ("4", "C"), ("5", "C"), ("9", "B"), ("x-7", "B"), ("y-8", "B")]
     body = "".join(ROUTE_XML.format(id=one, town=town) for one, town in places)
     routes = read_routes(_write(tmp_path / "r.xml", f"<routes>{body}</routes>"))
     assert missing_towns(routes, ["A", "B", "C"]) == ""
-    assert missing_towns(routes, ["B", "C"]) == "no A (2 routes); --subset 2,4 drives the others"
-    assert missing_towns(routes, []) == "no A (2 routes), B (1 route), C (1 route)"
+    said = missing_towns(routes, ["B", "C"])
+    assert said == "no A (2 routes); --subset 2,4-9,x-7,y-8 drives the others"
+    others = read_routes(tmp_path / "r.xml", said.split()[5])
+    assert [route.id for route in others] == ["2", "4", "5", "9", "x-7", "y-8"]
+    assert missing_towns(routes, []) == "no A (2 routes), B (4 routes), C (2 routes)"
+    # Routes that were chosen from a file are named as the file has them.
+    assert missing_towns([*routes[3:5], *routes[1:3], routes[5]], ["B", "C"]).endswith(
+        "--subset 2,4-9 drives the others"
+    )
+    assert missing_towns([routes[1], routes[3]], ["B", "C"]) == ""
+    assert missing_towns([routes[1], routes[2], routes[3]], ["B", "C"]).endswith("--subset 2,4 drives the others")

@@ -17,7 +17,7 @@ from linkvla.launch.evaluation.evaluators.bench2drive_server import server_ended
 from linkvla.launch.evaluation.evaluators.checkouts import Checkout, checkout
 from linkvla.launch.evaluation.evaluators.contract import SERVER_LOG, ProcessSpec, RouteTask, Server, Standing
 from linkvla.launch.evaluation.evaluators.official import OfficialEvaluator, has_result
-from linkvla.launch.evaluation.provenance import package_versions
+from linkvla.launch.evaluation.provenance import client_version
 from linkvla.launch.evaluation.route_file import RouteSpec
 from linkvla.model.interface.errors import ConfigurationError, RouteError
 
@@ -35,7 +35,7 @@ class Bench2DriveEvaluator(OfficialEvaluator):
     name = "bench2drive"
     starts_server = True
 
-    def __init__(self, server: Server, python: str | None = None) -> None:
+    def __init__(self, server: Server, python: str = "") -> None:
         if not server.restartable:
             raise ConfigurationError(
                 f"Bench2Drive's evaluator starts its own server and cannot drive on {server.name}; "
@@ -67,7 +67,7 @@ class Bench2DriveEvaluator(OfficialEvaluator):
             "evaluator": self.name,
             "rules": "bench2drive",
             "bench2drive": self._checkout.version(),
-            "packages": package_versions(self.python),
+            "carla_client": client_version(self.python),
         }
 
     def command(self, task: RouteTask) -> ProcessSpec:

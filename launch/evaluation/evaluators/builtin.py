@@ -22,7 +22,7 @@ from linkvla.launch.evaluation.evaluators.contract import (
     Standing,
 )
 from linkvla.launch.evaluation.evaluators.log_signs import last_lines, modified_at, server_crashed
-from linkvla.launch.evaluation.provenance import package_versions
+from linkvla.launch.evaluation.provenance import client_version
 from linkvla.launch.evaluation.records import RouteRecord, Timing
 from linkvla.launch.evaluation.route_file import RouteSpec
 from linkvla.launch.evaluation.run_settings import RunSettings
@@ -42,6 +42,7 @@ class BuiltinEvaluator:
 
     name = "builtin"
     starts_server = False
+    python = sys.executable
 
     def __init__(self, server: Server, traffic: int | None = None, black_frames: bool = False) -> None:
         self._server = server
@@ -52,6 +53,12 @@ class BuiltinEvaluator:
         check_agent_file(agent)
         RunSettings(traffic=self._traffic)
 
+    def remarks(self, routes: Sequence[RouteSpec]) -> list[str]:
+        """See ``Evaluator.remarks``."""
+        from linkvla.launch.evaluation.scenarios.director import unplayed
+
+        return [said] if (said := unplayed(routes)) else []
+
     def header(self) -> dict[str, object]:
         """See ``Evaluator.header``."""
         return {
@@ -59,7 +66,7 @@ class BuiltinEvaluator:
             "rules": "bench2drive",
             "traffic": self._traffic,
             "black_frames": self._black_frames,
-            "packages": package_versions(),
+            "carla_client": client_version(self.python),
         }
 
     def command(self, task: RouteTask) -> ProcessSpec:

@@ -47,6 +47,7 @@ class ProgressFile:
             "simulated_seconds": view.simulated_seconds,
             "real_time_ratio": view.real_time_ratio,
             "infractions": view.infractions,
+            "phases": dict(view.phases),
         }
         replace_text(self._file, json.dumps(standing))
 

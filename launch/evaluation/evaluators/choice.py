@@ -15,7 +15,7 @@ def evaluator_named(
     name: str,
     server: Server,
     *,
-    python: str | None = None,
+    python: str = "",
     traffic: int | None = None,
     black_frames: bool = False,
 ) -> Evaluator:
@@ -24,13 +24,18 @@ def evaluator_named(
     Args:
         name: one of ``EVALUATORS``.
         server: what it drives on.
-        python: the official evaluators' interpreter; None: EVALUATOR_PYTHON, or the present one.
+        python: the official evaluators' interpreter; empty: EVALUATOR_PYTHON, or the present one. The built-in one runs
+            in the present one.
         traffic: background cars of the built-in one; None: by the size of the town. The official ones have their own.
         black_frames: the built-in one blinds the agent; the official ones' agent has an option
 
     Raises:
         ConfigurationError: no such name, a missing checkout, or an option that this evaluator does not have.
     """
+    if name == "builtin" and python:
+        raise ConfigurationError(
+            "--evaluator-python belongs to the official evaluators; the built-in one runs where linkvla does"
+        )
     if name == "builtin":
         return BuiltinEvaluator(server, traffic, black_frames)
     if name not in EVALUATORS:

@@ -130,6 +130,7 @@ class Evaluator(Protocol):
     """A program that drives one route and judges it."""
 
     name: str  # "builtin", "leaderboard" or "bench2drive"
+    python: str  # the interpreter that it runs in
     starts_server: bool  # True: ``server.command`` must not be started, the evaluator does it
 
     def check(self, routes: Sequence[RouteSpec] = (), agent: str = "linkvla") -> None:
@@ -140,8 +141,11 @@ class Evaluator(Protocol):
             RouteError: one of the routes cannot be driven with it.
         """
 
+    def remarks(self, routes: Sequence[RouteSpec]) -> list[str]:
+        """What the user should know of these routes before they are driven; a line each."""
+
     def header(self) -> dict[str, object]:
-        """What results depend on: name, version or commit."""
+        """What results depend on: name, version or commit, CARLA's client."""
 
     def command(self, task: RouteTask) -> ProcessSpec:
         """How to drive the route. Writes what the program needs into the task's folder."""

@@ -8,7 +8,7 @@ from linkvla.launch.environment import carla_agents_folder
 from linkvla.launch.evaluation.evaluators.checkouts import check_pair, checkout, leaderboard_rules
 from linkvla.launch.evaluation.evaluators.contract import RouteTask, Server
 from linkvla.launch.evaluation.evaluators.official import OfficialEvaluator
-from linkvla.launch.evaluation.provenance import package_versions
+from linkvla.launch.evaluation.provenance import client_version
 from linkvla.launch.evaluation.route_file import RouteSpec
 
 MARKER = "leaderboard/leaderboard_evaluator.py"
@@ -25,7 +25,7 @@ class LeaderboardEvaluator(OfficialEvaluator):
     name = "leaderboard"
     starts_server = False
 
-    def __init__(self, server: Server, python: str | None = None) -> None:
+    def __init__(self, server: Server, python: str = "") -> None:
         self._leaderboard = checkout("LEADERBOARD_ROOT", MARKER)
         self._runner = checkout("SCENARIO_RUNNER_ROOT", RUNNER_MARKER)
         root = self._leaderboard.root
@@ -45,7 +45,7 @@ class LeaderboardEvaluator(OfficialEvaluator):
             "rules": leaderboard_rules(self._leaderboard),
             "leaderboard": self._leaderboard.version(),
             "scenario_runner": self._runner.version(),
-            "packages": package_versions(self.python),
+            "carla_client": client_version(self.python),
         }
 
     def variables(self, task: RouteTask | None) -> dict[str, str]:

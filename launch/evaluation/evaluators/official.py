@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -44,6 +45,7 @@ CHECKPOINT = "checkpoint.json"
 MAX_CHECKPOINT_BYTES = 16 * 1024 * 1024  # of one route; a real one has a few kilobytes
 
 _PROBE_TIMEOUT = 120.0  # s
+_ANOTHER_PYTHON = "name a Python that has what it needs with --evaluator-python or EVALUATOR_PYTHON"
 _ROUTE_STARTS = "Preparing RouteScenario"
 _IMPORT_FAILS = re.compile(r"^(ModuleNotFoundError|ImportError|SyntaxError|pkg_resources\.\w+)\b.*", re.MULTILINE)
 _BLAMED_ON_THE_AGENT = (records.AGENT_CRASHED, records.AGENT_SETUP, records.AGENT_TIMED_OUT)
@@ -57,12 +59,14 @@ class OfficialEvaluator:
         script: its main file.
         cwd: the folder that it expects to be started in.
         paths: what must be on the module path, in order.
-        python: its interpreter; None: the one that the environment names.
+        python: its interpreter; empty: the one that the environment names.
     """
 
-    def __init__(self, server: Server, script: Path, cwd: Path, paths: Sequence[Path], python: str | None) -> None:
+    name: str
+
+    def __init__(self, server: Server, script: Path, cwd: Path, paths: Sequence[Path], python: str) -> None:
         self.server = server
-        self.python = python or evaluator_python()
+        self.python = evaluator_python(python)
         self._script, self._cwd, self._paths = script, cwd, tuple(paths)
 
     def boot_options(self, task: RouteTask | None) -> list[str]:
@@ -81,9 +85,14 @@ class OfficialEvaluator:
         """Import all that the evaluator imports, in its own interpreter. See ``Evaluator.check``."""
         check_agent_file(agent)
         argv = [self.python, str(BOOT), "--imports-only", str(self._script)]
-        self._probe(argv, f"pip install -r {self._paths[1] / 'requirements.txt'}")
+        asks = f"EVALUATOR_PYTHON={shlex.quote(self.python)} linkvla doctor --evaluator {self.name}"
+        self._probe(argv, f"`{asks}` says what to install")
         if is_ours(agent) and self.python != sys.executable:
             self._probe([self.python, "-c", "import linkvla.agent"], "install linkvla there too")
+
+    def remarks(self, routes: Sequence[RouteSpec]) -> list[str]:
+        """See ``Evaluator.remarks``."""
+        return []
 
     def command(self, task: RouteTask) -> ProcessSpec:
         """See ``Evaluator.command``."""
@@ -153,15 +162,15 @@ class OfficialEvaluator:
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 text=True,
+                errors="replace",
                 timeout=_PROBE_TIMEOUT,
             )
         except (OSError, subprocess.TimeoutExpired) as error:
-            raise ConfigurationError(f"{self.python} cannot be used: {error}; set EVALUATOR_PYTHON") from error
+            raise ConfigurationError(f"{self.python} cannot be used: {error}; {_ANOTHER_PYTHON}") from error
         if done.returncode:
             said = (done.stderr.strip() or done.stdout.strip() or "no output").splitlines()[-1]
             raise ConfigurationError(
-                f"{self.python} cannot import what {self._script} needs: {said}; {cure}, "
-                "or name a Python that has it in EVALUATOR_PYTHON"
+                f"{self.python} cannot import what {self._script} needs: {said}; {cure}, or {_ANOTHER_PYTHON}"
             )
 
 

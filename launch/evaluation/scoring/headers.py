@@ -9,12 +9,12 @@ from linkvla.model.interface.errors import ConfigurationError
 MAY_DIFFER = frozenset(
     {
         "attempts", "command", "created", "date", "device", "driver", "finished", "folder", "gpu", "gpus", "host",
-        "hosts", "machine", "machines", "out", "port", "ports", "repetitions", "seed", "seeds", "shard",
-        "started", "subset", "workers",
+        "hosts", "machine", "machines", "out", "packages", "port", "ports", "repetitions", "route_file", "seed",
+        "seeds", "shard", "started", "subset", "workers",
     }
 )  # fmt: skip
-"""Keys, at any depth, that say where, when or on which part of the routes a run was made: these say nothing about what
-was evaluated. What is left must be equal: evaluator, versions, route file, checkpoint, agent, traffic ..."""
+"""Keys, at any depth, that say where, when, with which packages or on which part of the routes a run was made: these
+say nothing about what was evaluated. What is left must be equal: evaluator, CARLA, route file, checkpoint, agent ..."""
 
 SEEDS = ("seed", "seeds")
 

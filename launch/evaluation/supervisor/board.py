@@ -93,7 +93,7 @@ class Board:
         return (self._clock() - self._started) * max(total - done, 0.0) / driven
 
     def to_json(self, state: str) -> dict:
-        """For ``live.json``. ``state``: running, finished, interrupted."""
+        """For ``live.json``. ``state``: running, finished, interrupted, or ended: by an error."""
         left = self.seconds_left
         return {
             "state": state,
