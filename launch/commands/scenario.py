@@ -49,7 +49,9 @@ def scenario(
     out: Annotated[Path | None, out_option("output/scenario-DATE-TIME")] = None,
     seed: Seed = 0,
     port: Annotated[int, typer.Option(metavar="N", help="Where the search for free ports begins.")] = 20_000,
-    time_limit: Annotated[float, typer.Option(metavar="S", min=1.0, help="Seconds of wall clock, all in all.")] = 900.0,
+    time_limit: Annotated[
+        float, typer.Option(metavar="S", min=1.0, help="Seconds of wall clock for the scenario.")
+    ] = 900.0,
     video: Annotated[bool, typer.Option(help="Write drive.mp4.")] = True,
 ) -> None:
     """Run a scenario of CARLA's scenario_runner with our agent at the wheel.
@@ -58,7 +60,8 @@ def scenario(
     `table.txt`), the film, the logs and what the agent wrote down. Ctrl-C ends the scenario, with its verdict up to
     then.
 
-    Exit code 0: passed; 1: not passed; 2: it could not be started; 130: interrupted.
+    Exit code 0: passed, or ended where there are no criteria; 1: not passed; 2: it could not be started, or the server
+    ended under way; 130: interrupted.
 
     **Examples**
 

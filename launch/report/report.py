@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
 
+from linkvla.agent.atomic_file import write_text
 from linkvla.launch.evaluation.scoring.score_tables import score_tables
 from linkvla.launch.report.page.render import PageSettings, render
 from linkvla.launch.report.run_folder import DrivenRoute, Run, read_run
@@ -113,16 +113,7 @@ def _print(run: Run, console: Console) -> None:
 def _write(file: Path, text: str) -> None:
     """The whole page or none."""
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        handle, part = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as stream:
-                stream.write(text)
-            os.chmod(part, 0o644)
-            os.replace(part, file)
-        except BaseException:
-            Path(part).unlink(missing_ok=True)
-            raise
+        write_text(file, text)
     except OSError as error:
         raise ConfigurationError(
             f"{file} cannot be written ({error.strerror or error}); name another place with --out"

@@ -32,6 +32,7 @@ _CLIENT_TIMEOUT = 20.0  # s
 _LOOK_EVERY = 0.2  # s, for the ego
 _SILENCE = 2.0  # s without a picture after which the car is looked for again
 _MARGIN = 600.0  # m of town around the start that the inset shows; the car's route is not known
+_MOST_WAITING = 20  # pictures, of 2 MB; where the film cannot keep up it skips some
 _REACH = 60.0  # m around the ego in which others are drawn
 
 
@@ -47,11 +48,16 @@ def film(host: str, port: int, path: Path, stop: threading.Event) -> None:
     world = ego.get_world()
     place = ego.get_transform().location
     surroundings = np.array([(place.x, place.y), (place.x + 1.0, place.y)])
-    pictures: queue.Queue[carla.Image] = queue.Queue()
+    pictures: queue.Queue[carla.Image] = queue.Queue(_MOST_WAITING)
+
+    def take(picture: carla.Image) -> None:
+        with contextlib.suppress(queue.Full):
+            pictures.put_nowait(picture)
+
     camera = _attach(world, ego)
     with VideoWriter(path, Composer(CHASE, world.get_map(), surroundings, _MARGIN)) as video:
         with contextlib.suppress(RuntimeError):  # the server is gone: what there is, is the film
-            camera.listen(pictures.put)
+            camera.listen(take)
             _record(world, ego, pictures, video, stop)
         with contextlib.suppress(RuntimeError):
             camera.destroy()

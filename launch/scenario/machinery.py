@@ -14,15 +14,14 @@ from linkvla.launch.environment import child_environment
 from linkvla.launch.evaluation.evaluators.contract import SERVER_LOG, ProcessSpec, RouteTask, Server
 from linkvla.launch.evaluation.supervisor.marks import LADDER, end_all, marked
 from linkvla.launch.evaluation.supervisor.program import Program
-from linkvla.launch.scenario.names import FILM_READY
+from linkvla.launch.scenario.names import FAREWELL, FILM_READY
 
 RUNNER_LOG = "scenario_runner.log"
 FILM_LOG = "film.log"
 FILM = "drive.mp4"
 
 _POLL = 0.1  # s
-_FAREWELL = "No more scenarios"  # scenario_runner's last line; after an error its watchdog keeps the process alive
-_LINGERS = 10.0  # s that it may take to leave after that
+_LINGERS = 10.0  # s that scenario_runner may take to leave after its last line
 _FILM_STARTS = 60.0  # s
 _FILM_ENDS = 60.0  # s for the last pictures
 
@@ -76,7 +75,7 @@ class Machinery:
         try:
             while runner.wait(_POLL) is None:
                 now = time.monotonic()
-                if leaving is None and self._says(RUNNER_LOG, _FAREWELL):
+                if leaving is None and self._says(RUNNER_LOG, FAREWELL):
                     leaving = now
                 if now > deadline or (leaving is not None and now > leaving + _LINGERS):
                     self._end("scenario_runner")

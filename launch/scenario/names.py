@@ -9,5 +9,8 @@ DRIVEN = "LinkvlaDriven"
 PROPERTIES = "linkvla"
 """Element of a scenario's configuration that holds what that type needs."""
 
+FAREWELL = "No more scenarios"
+"""scenario_runner's last line; after an error its watchdog keeps the process alive."""
+
 FILM_READY = "waiting for a car to film"
 """The film's program says so once: from then on no car is missed."""

@@ -10,8 +10,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from rich.markup import escape
 from rich.table import Table
 
+from linkvla.launch.scenario.names import FAREWELL
 from linkvla.model.interface.errors import DataError
 
 PASSED, FAILED, ENDED, ERROR, TIME_LIMIT, INTERRUPTED = (
@@ -21,7 +23,6 @@ PASSED, FAILED, ENDED, ERROR, TIME_LIMIT, INTERRUPTED = (
 MAX_REPORT_BYTES = 4 * 1024 * 1024
 
 _NO_CRITERIA = "this scenario has no criteria"
-_FAREWELL = "No more scenarios"
 _MOST_ROWS = 60
 
 
@@ -126,25 +127,26 @@ def _read_one(folder: Path) -> Drive | None:
 
 def outcome_table(title: str, outcome: Outcome, facts: Sequence[tuple[str, str]]) -> Table:
     """For the terminal and for ``table.txt``."""
-    table = Table(title=title, show_header=False)
+    table = Table(title=escape(title), show_header=False)
     table.add_column(style="bold")
     table.add_column()
     for name, value in (*facts, ("status", outcome.status)):
-        table.add_row(name, value)
+        table.add_row(name, escape(value))
     if outcome.error:
-        table.add_row("last words", outcome.error)
+        table.add_row("last words", escape(outcome.error))
     if outcome.criteria:
         table.add_section()
     for one in outcome.criteria:
         verdict = "ok" if one.passed else ("not met (optional)" if one.optional else "NOT MET")
-        table.add_row(one.name, f"{verdict}: {_short(one.actual)}, wanted {_short(one.expected)}")
+        found = f"{verdict}: {_short(one.actual)}, wanted {_short(one.expected)}"
+        table.add_row(escape(one.name), escape(found))
     if outcome.drive is not None:
         drive = outcome.drive
         table.add_section()
         table.add_row("driven", f"{drive.metres:.0f} m in {drive.seconds:.1f} s, {drive.standing:.1f} s of it standing")
         table.add_row("top speed", f"{3.6 * drive.top_speed:.0f} km/h")
         for seconds, words in drive.instructions:
-            table.add_row(f"told at {seconds:.1f} s", words)
+            table.add_row(f"told at {seconds:.1f} s", escape(words))
     return table
 
 
@@ -163,7 +165,7 @@ def _report(folder: Path) -> dict | None:
 
 def _last_words(said: str) -> str:
     """What explains the failure: the last line that names an exception, else the last line."""
-    lines = [line.strip() for line in said.splitlines() if line.strip() and _FAREWELL not in line]
+    lines = [line.strip() for line in said.splitlines() if line.strip() and FAREWELL not in line]
     telling = [line for line in lines if "Error" in line.split(":")[0] or "Exception" in line.split(":")[0]]
     return (telling or lines or ["scenario_runner said nothing"])[-1][:500]
 

@@ -11,7 +11,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 
+from linkvla.agent.atomic_file import write_text
 from linkvla.launch.carla_server.ports import PortLease
 from linkvla.launch.environment import carla_agents_folder, child_environment, evaluator_python
 from linkvla.launch.evaluation.evaluators.checkouts import Checkout, checkout
@@ -52,7 +54,7 @@ def run_scenario(settings: ScenarioSettings, console: Console | None = None) -> 
     out = (settings.out or Path("output") / f"scenario-{datetime.now():%Y%m%d-%H%M%S}").resolve()
     out.mkdir(parents=True, exist_ok=True)
     prepared = prepare(source, settings, out)
-    console.print(f"Scenario [bold]{source.name}[/bold] in {source.town} on {server.name}")
+    console.print(f"Scenario [bold]{escape(source.name)}[/bold] in {escape(source.town)} on {server.name}")
     ended = None
     with PortLease(settings.first_port) as lease:
         task = _task(source, settings, out, lease)
@@ -170,6 +172,6 @@ def _write(
     write_json(out / "result.json", document)
     facts = (("driver", str(header["agent"])), ("server", settings.server), ("town", source.town))
     table = outcome_table(source.name, outcome, facts)
-    (out / "table.txt").write_text(as_text(table), encoding="utf-8")
+    write_text(out / "table.txt", as_text(table))
     console.print(table)
-    console.print(f"Results: [bold]{out}[/bold] ({', '.join(sorted(os.listdir(out)))})")
+    console.print(f"Results: [bold]{escape(str(out))}[/bold] ({', '.join(sorted(os.listdir(out)))})")

@@ -35,7 +35,7 @@ class ScenarioSettings:
     out: Path | None = None  # None: output/scenario-DATE-TIME in the current folder
     seed: int = 0
     first_port: int = FIRST_PORT  # where the search for free ports begins
-    time_limit: float = 900.0  # s of wall clock, all in all
+    time_limit: float = 900.0  # s of wall clock for scenario_runner; the server's start does not count
     video: bool = True
 
     def __post_init__(self) -> None:

@@ -44,10 +44,15 @@ def rehearse(folder: Path) -> list[Path]:
     """
     team_code = (folder / TEAM_CODE).resolve()
     name = Path(AGENT_FILE).stem
-    done = subprocess.run(
-        [sys.executable, "-c", _PROGRAM, name, str((folder / CHECKPOINT).resolve())],
-        capture_output=True, text=True, timeout=TIME_LIMIT, cwd=team_code, env=child_environment([team_code]),
-    )  # fmt: skip
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", _PROGRAM, name, str((folder / CHECKPOINT).resolve())],
+            capture_output=True, text=True, timeout=TIME_LIMIT, cwd=team_code, env=child_environment([team_code]),
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise ConfigurationError(
+            f"the agent in {folder} has not planned within {TIME_LIMIT:g} s; try again when this machine is less busy"
+        ) from None
     if done.returncode != 0:
         reason = (done.stderr.strip().splitlines() or ["no output"])[-1]
         raise ConfigurationError(f"the agent in {folder} does not load: {reason}; see `linkvla doctor`")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -51,8 +52,15 @@ class SubmitSettings:
                 f"agent options {self.options!r} hold characters other than letters, digits and _=;:.,/-; "
                 "write them as in device=cuda;hypotheses=2"
             )
-        if AgentSettings.parse(f"{CHECKPOINT};{self.options}").checkpoint != CHECKPOINT:
+        agent = AgentSettings.parse(f"{CHECKPOINT};{self.options}")
+        if agent.checkpoint != CHECKPOINT:
             raise ConfigurationError("the agent options name a checkpoint; use --checkpoint for it")
+        for name, value in (("instructions", agent.instructions), ("record", agent.record)):
+            if value not in ("", "auto"):
+                raise ConfigurationError(
+                    f"the agent option {name}={value} names a place on this machine, which the submission will not "
+                    f"have; leave {name} out"
+                )
 
 
 def submit(settings: SubmitSettings, console: Console | None = None) -> None:
@@ -111,13 +119,13 @@ def _table(out: Path, parameters: int, modules: int) -> Table:
     return table
 
 
-def _commands(settings_out: Path | str) -> tuple[tuple[str, str], ...]:
+def _commands(out: Path | str) -> tuple[tuple[str, str], ...]:
     """(what for, command) in the order in which they are to be run."""
     server = "CARLA_ROOT/CarlaUE4.sh -RenderOffScreen -nosound   (or: linkvla sim)"
     return (
         ("start a server, in another terminal", server),
-        ("drive the leaderboard's routes with it", f"bash {settings_out}/{ENTRY_SCRIPT}"),
-        ("build the image", f"bash {settings_out}/build_image.sh"),
+        ("drive the leaderboard's routes with it", f"bash {shlex.quote(f'{out}/{ENTRY_SCRIPT}')}"),
+        ("build the image", f"bash {shlex.quote(f'{out}/build_image.sh')}"),
         ("run the image against that server",
          f"docker run --rm --gpus all --network host leaderboard-user bash {ENTRY_SCRIPT}"),
         ("submit it", "see https://leaderboard.carla.org/submit: the image leaderboard-user is what is pushed"),

@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from linkvla.launch.report.tables import as_text
 from linkvla.launch.scenario.outcome import ENDED, ERROR, FAILED, INTERRUPTED, PASSED, outcome_table, read_outcome
 from linkvla.launch.scenario.preparing import prepare
 from linkvla.launch.scenario.settings import ScenarioSettings
@@ -147,6 +148,12 @@ def test_the_verdict_is_scenario_runners_own(tmp_path: Path):
     assert read_outcome(tmp_path, log, INTERRUPTED).status == INTERRUPTED
     rows = outcome_table("Walker", outcome, ()).columns[1]._cells
     assert any("NOT MET: 1, wanted 0" in row for row in rows)
+
+
+def test_words_that_look_like_markup_are_shown_as_they_are(tmp_path: Path):
+    (tmp_path / "walker.json").write_text(json.dumps(REPORT | {"criteria": [{"name": "[/a]", "actual": "[red]"}]}))
+    said = as_text(outcome_table("[/bold]", read_outcome(tmp_path, tmp_path / "log", None), (("driver", "[/x]"),)))
+    assert all(words in said for words in ("[/bold]", "[/a]", "[red]", "[/x]"))
 
 
 @pytest.mark.parametrize(

@@ -61,6 +61,15 @@ def test_every_file_is_listed_with_its_hash(written):
     assert f"bash {out}/run_evaluation.sh" in said and "docker run" in said
 
 
+def test_nothing_of_this_machine_is_in_it(written):
+    out, _ = written
+    places = {str(REPO), str(Path.home()), sys.prefix, str(out.parent)}
+    told = [place.encode() for place in places if len(place) > 1]
+    for path in (path for path in out.rglob("*") if path.is_file()):
+        content = path.read_bytes()
+        assert not any(place in content for place in told), path
+
+
 def test_options_and_track_reach_the_script_and_the_image(written):
     out, _ = written
     for name, prefix in (("Dockerfile", "ARG "), ("run_evaluation.sh", "")):
@@ -135,6 +144,8 @@ def test_somebody_elses_folder_is_left_alone(tmp_path):
         {"options": "device=$HOME"},
         {"options": "colour=red"},
         {"options": "some/other/checkpoint"},
+        {"options": "device=cuda;instructions=/home/me/words.yaml"},
+        {"options": "record=drives"},
     ],
 )
 def test_settings_that_cannot_work_are_refused(wrong, tmp_path):
