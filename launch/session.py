@@ -20,6 +20,7 @@ One session per process: the client's TrafficManager outlives its server and end
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -99,7 +100,8 @@ class Session:
         """A drive, which begins when its first tick is asked for.
 
         Args:
-            route_id: of ``routes``, a leaderboard route file, or of the held-out routes that ship.
+            route_id: of ``routes``, a leaderboard route file, or of the held-out routes that ship; None: as
+                ``linkvla drive`` without ``--id``.
             waypoints: a route of your own instead: (x, y, z) in metres, world, in ``town`` (the session's if left out).
             agent: "linkvla" or "expert".
             options: of the agent: checkpoint, instructions, language, record ...; see ``AgentSettings``.
@@ -108,14 +110,16 @@ class Session:
             film: MP4 file, which appears when the drive is over.
 
         Raises:
-            RouteError, ConfigurationError: a route or options that cannot work.
+            RouteError, ConfigurationError: a route or options that cannot work. Whether a server that ran already has
+                the town shows at the first tick, and whether the weights can be loaded.
         """
         if waypoints is None:
-            route = pick_route(None if routes is None else Path(routes), route_id, self._towns)
+            route = pick_route(None if routes is None else Path(routes), route_id)
         elif route_id is not None or routes is not None:
             raise ConfigurationError("a drive has either waypoints of your own or a route of a file; leave one out")
         else:
             route = own_route(town or self._town, waypoints)
+        if self._own is not None:  # which towns another server has, it says itself when the drive begins
             check_routes([route], self._towns)
         settings = options or AgentSettings(checkpoint=DEFAULT_CHECKPOINT, threads=free_threads())
         run_settings = RunSettings(
@@ -129,11 +133,12 @@ class Session:
         return self._drives[-1]
 
     def close(self) -> None:
-        """End what still drives, and the server if it is ours."""
-        for drive in self._drives:
-            drive.close()
-        if self._own is not None:
-            self._own.close()
+        """End what still drives, and the server if it is ours. May be called more than once."""
+        with ExitStack() as ending:
+            if self._own is not None:
+                ending.callback(self._own.close)
+            for drive in self._drives:
+                ending.callback(drive.close)
 
     def __enter__(self) -> Session:
         return self

@@ -13,13 +13,13 @@ import pytest
 from linkvla.agent.recorder import DriveRecording
 from linkvla.agent.settings import AgentSettings
 from linkvla.launch.evaluation.evaluate_settings import free_threads
-from linkvla.launch.session import Session
+from linkvla.launch.session import RunningServer, Session
 from linkvla.model.interface.errors import ConfigurationError, RouteError
 
 pytestmark = pytest.mark.system
 
 ROUTE = "5"
-STOP_AT, STOPPED_AT = 2.5, 5.0  # s
+TOLD_AT, STOPPED_AT = 1.0, 2.2  # s
 
 
 @pytest.fixture(scope="module")
@@ -28,30 +28,21 @@ def session() -> Iterator[Session]:
         yield running
 
 
-def speeds(folder: Path) -> dict[float, float]:
-    """m/s by simulated second, from the record of a drive."""
-    return {tick["time"]: tick["speed"] for tick in DriveRecording.open(folder).ticks()}
+def test_a_timeline_stops_the_car_and_is_recorded_with_what_it_led_to(session: Session, tmp_path: Path):
+    timeline, folder = tmp_path / "words.yaml", tmp_path / "drive"
+    timeline.write_text(f"- {{time: {TOLD_AT}, text: Stop now.}}")
+    options = AgentSettings(threads=free_threads(), instructions=str(timeline), agreement="5", record=str(folder))
+    for _ in session.drive(ROUTE, traffic=0, seconds=STOPPED_AT + 0.1, options=options):
+        pass
+    ticks = list(DriveRecording.open(folder).ticks())
+    speed = {tick["time"]: tick["speed"] for tick in ticks}
+    assert speed[TOLD_AT] > 3.0 and speed[STOPPED_AT] < 0.5  # untold, it drives on: see the example, below
 
-
-def test_a_timeline_changes_the_drive(session: Session, tmp_path: Path):
-    """The same route with and without an instruction: only the one who is told to stops."""
-    timeline = tmp_path / "words.yaml"
-    timeline.write_text(f"- {{time: {STOP_AT}, text: Stop now.}}")
-    found = {}
-    for name, words in (("untold", ""), ("told", str(timeline))):
-        options = AgentSettings(threads=free_threads(), instructions=words, agreement="10", record=str(tmp_path / name))
-        for _ in session.drive(ROUTE, traffic=0, seconds=STOPPED_AT + 0.2, options=options):
-            pass
-        found[name] = speeds(tmp_path / name)
-    assert found["told"][STOP_AT] == pytest.approx(found["untold"][STOP_AT], abs=1.0)
-    assert found["untold"][STOPPED_AT] > 3.0
-    assert found["told"][STOPPED_AT] < 0.5
-
-    told = [tick for tick in DriveRecording.open(tmp_path / "told").ticks() if "instruction" in tick]
+    told = [tick for tick in ticks if "instruction" in tick]
     assert {(tick["instruction"], tick["instruction_from"]) for tick in told} == {("Stop now.", "timeline")}
-    assert told[0]["time"] == pytest.approx(STOP_AT, abs=0.051)
+    assert told[0]["time"] == pytest.approx(TOLD_AT, abs=0.051) and told[-1] == ticks[-1]
     checked = [tick["agreement"]["agrees"] for tick in told if "agreement" in tick]
-    assert len(checked) == pytest.approx(len(told) / 10, abs=1) and checked.count(True) > len(checked) / 2
+    assert len(checked) == pytest.approx(len(told) / 5, abs=1) and checked.count(True) > len(checked) / 2
 
 
 def test_a_drive_can_be_left_and_asked_about(session: Session):
@@ -84,6 +75,15 @@ def test_what_cannot_be_driven_is_said_at_once(session: Session):
         session.drive(waypoints=[(0.0, 0.0, 0.0), (9.0, 0.0, 0.0)], town="Atlantis")
 
 
+def test_which_towns_another_server_has_it_says_itself(session: Session):
+    """It may be a CARLA with towns that we do not have."""
+    own = session.server
+    elsewhere = Session(server=RunningServer(own.host, own.port, own.traffic_manager_port))
+    with elsewhere, pytest.raises(RouteError, match="Atlantis"):
+        next(elsewhere.drive(waypoints=[(0.0, 0.0, 0.0), (9.0, 0.0, 0.0)], town="Atlantis"))
+    assert session.drive(ROUTE) is not None  # the server still runs
+
+
 def test_the_example_does_what_it_says(tmp_path: Path):
     command = [sys.executable, "-m", "linkvla.launch.examples.scripted_drive"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=240)
@@ -91,6 +91,6 @@ def test_the_example_does_what_it_says(tmp_path: Path):
     lines = [line.split(maxsplit=4) for line in done.stdout.splitlines() if "m/s" in line]
     speed = {float(line[0]): float(line[2]) for line in lines}
     told = [float(line[0]) for line in lines if line[-1] == "Stop now."]
-    assert told and speed[4.0] > 3.0 and speed[max(told)] < 0.5
+    assert told and min(speed[2.0], speed[2.5]) > 3.0 and speed[max(told)] < 0.5
     with av.open(str(tmp_path / "told_to_stop.mp4")) as film:
-        assert sum(1 for _ in film.decode(video=0)) == pytest.approx(100, abs=2)
+        assert sum(1 for _ in film.decode(video=0)) == pytest.approx(50, abs=2)
