@@ -57,8 +57,8 @@ def scenario(
     """Run a scenario of CARLA's scenario_runner with our agent at the wheel.
 
     Starts server, scenario and film, and ends them; leaves scenario_runner's verdict and ours (`result.json`,
-    `table.txt`), the film, the logs and what the agent wrote down. Ctrl-C ends the scenario, with its verdict up to
-    then.
+    `table.txt`), the film, the logs and what the agent wrote down. Ctrl-C and SIGTERM end the scenario, with its
+    verdict up to then.
 
     Exit code 0: passed, or ended where there are no criteria; 1: not passed; 2: it could not be started, or the server
     ended under way; 130: interrupted.

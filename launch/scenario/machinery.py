@@ -68,7 +68,8 @@ class Machinery:
 
         Raises:
             CarlaServerError: the server ended meanwhile.
-            KeyboardInterrupt: scenario_runner has been told, and has written its verdict if it could.
+            KeyboardInterrupt, SystemExit: at Ctrl-C and SIGTERM; scenario_runner has been told, and has written its
+                verdict if it could.
         """
         runner = self._start("scenario_runner", spec, RUNNER_LOG)
         deadline, leaving = time.monotonic() + seconds, None
@@ -82,7 +83,7 @@ class Machinery:
                     return now <= deadline or leaving is not None
                 if "server" in self._programs and self._programs["server"].poll() is not None:
                     raise CarlaServerError(f"the server ended during the scenario; see {self._folder / SERVER_LOG}")
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, SystemExit):
             self._end("scenario_runner")
             raise
         return True

@@ -68,7 +68,7 @@ def run_scenario(settings: ScenarioSettings, console: Console | None = None) -> 
             with console.status("driving"):
                 in_time = machinery.run(spec, settings.time_limit)
             ended = None if in_time else TIME_LIMIT
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, SystemExit):  # the latter at SIGTERM, see ``launch/failures.py``
             ended = INTERRUPTED
         finally:
             with console.status("finishing"):

@@ -62,13 +62,14 @@ def test_a_scenario_of_scenario_runners_own_kind_gets_a_driver(checkout: Path, t
     assert result["status"] == "passed" and result["report"]["scenario"] == "FollowVehicle"
 
 
-def test_ctrl_c_ends_everything_and_leaves_a_result(checkout: Path, tmp_path: Path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_ends_everything_and_leaves_a_result(checkout: Path, tmp_path: Path, number: signal.Signals):
     command = [LINKVLA, "scenario", "maple_walker", "--agent", "expert", "--no-video", "--out", tmp_path / "out"]
     running = subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     log, deadline = tmp_path / "out" / "scenario_runner.log", time.monotonic() + LIMIT_S
     while not (log.is_file() and "Running scenario" in log.read_text()) and time.monotonic() < deadline:
         time.sleep(0.1)
-    running.send_signal(signal.SIGINT)
+    running.send_signal(number)
     said, _ = running.communicate(timeout=LIMIT_S)
     assert running.returncode == 130, said
     assert json.loads((tmp_path / "out" / "result.json").read_text())["status"] == "interrupted"
