@@ -14,6 +14,8 @@ from typing import Any
 import carla
 import numpy as np
 
+from linkvla.model.interface.errors import ServerError
+
 _FIXED = {
     "sensor.camera.rgb": {
         "lens_circle_multiplier": "3.0",
@@ -52,7 +54,7 @@ _FROM_SPEC = {
 _PSEUDO = ("sensor.speedometer", "sensor.opendrive_map")
 
 
-class SensorSilence(Exception):
+class SensorSilence(ServerError):
     """A sensor did not deliver its frame in time: the simulation, not the agent, has failed."""
 
 
@@ -159,7 +161,9 @@ class SensorRig:
         with self._condition:
             if not self._condition.wait_for(lambda: all(last >= frame for last in self._latest.values()), timeout):
                 silent = ", ".join(sorted(tag for tag, last in self._latest.items() if last < frame))
-                raise SensorSilence(f"no data of frame {frame} from {silent} within {timeout:g} s")
+                raise SensorSilence(
+                    f"no data of frame {frame} from {silent} within {timeout:g} s; does the simulator still run?"
+                )
 
     def close(self) -> None:
         """Stop and destroy the sensors; a dead simulator is not an error here."""

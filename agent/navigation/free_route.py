@@ -35,7 +35,7 @@ def free_route(
             replaced by the branch that turns least.
 
     Raises:
-        RouteError: there is no lane, or it ends within a few metres.
+        RouteError: there is no lane, or it ends there.
     """
     waypoint = carla_map.get_waypoint(start.location)
     if waypoint is None:
@@ -47,6 +47,10 @@ def free_route(
             break
         turn = wanted.pop(0) if len(branches) > 1 and wanted else "straight"
         waypoints.append(_choose(branches, turn))
+    if len(waypoints) < 2:
+        raise RouteError(
+            f"the road ends at ({start.location.x:.1f}, {start.location.y:.1f}); start the ego before that"
+        )
     places = [one.transform for one in waypoints]
     yaw = np.unwrap(np.radians([place.rotation.yaw for place in places]))
     is_junction = np.array([one.is_junction for one in waypoints])

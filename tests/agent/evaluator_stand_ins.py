@@ -104,10 +104,31 @@ class AutonomousAgent:
 """
 
 
-def install(folder: Path, package: str, base: str) -> None:
-    """Make ``package.autoagents.autonomous_agent`` importable from ``folder``."""
-    autoagents = folder / package / "autoagents"
-    autoagents.mkdir(parents=True)
-    for part in (autoagents.parent, autoagents):
+BASIC_CONTROL = """
+class BasicControl:
+    def __init__(self, actor):
+        self._actor, self._waypoints, self._target_speed = actor, [], 0
+        self._init_speed = self._reached_goal = False
+
+    def update_target_speed(self, speed):
+        self._target_speed, self._init_speed = speed, False
+
+    def set_init_speed(self):
+        self._init_speed = True
+
+    def update_waypoints(self, waypoints, times=None, start_time=None):
+        self._waypoints, self._reached_goal = waypoints, False
+
+    def check_reached_waypoint_goal(self):
+        return self._reached_goal
+"""
+
+
+def install(folder: Path, package: str, base: str, module: str = "autoagents.autonomous_agent") -> None:
+    """Make ``package.module`` importable from ``folder``."""
+    *parts, name = module.split(".")
+    place = folder / package
+    for part in (place, *(place := place / part for part in parts)):
+        part.mkdir(parents=True, exist_ok=True)
         (part / "__init__.py").touch()
-    (autoagents / "autonomous_agent.py").write_text(base, encoding="utf-8")
+    (place / f"{name}.py").write_text(base, encoding="utf-8")

@@ -15,14 +15,14 @@ import numpy as np
 import pytest
 
 import linkvla.agent
-from linkvla.agent import any_evaluator, driving_agent
+from linkvla.agent import any_evaluator, driving_agent, scenario_control
 from linkvla.agent.localization.geodesy import GeoReference
 from linkvla.agent.metric_info import FILE_NAME
 from linkvla.model.interface.errors import ConfigurationError
 from linkvla.model.interface.types import Plan
 
 sys.path.insert(0, str(Path(__file__).parent))
-from evaluator_stand_ins import BENCH2DRIVE, LEADERBOARD, SCENARIO_RUNNER, install
+from evaluator_stand_ins import BASIC_CONTROL, BENCH2DRIVE, LEADERBOARD, SCENARIO_RUNNER, install
 
 ENTRIES = Path(linkvla.agent.__file__).parent / "entry"
 REFERENCE = GeoReference(49.0, 8.0)
@@ -53,13 +53,15 @@ def policy(monkeypatch: pytest.MonkeyPatch) -> StubPolicy:
 
 
 @pytest.fixture
-def evaluator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str], type]]:
-    """Put a base class on the path: ``evaluator(package, source)``."""
+def evaluator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., type]]:
+    """Put a base class on the path: ``evaluator(package, source[, module, name])``."""
 
-    def put(package: str, source: str) -> type:
-        install(tmp_path, package, source)
+    def put(
+        package: str, source: str, module: str = "autoagents.autonomous_agent", name: str = "AutonomousAgent"
+    ) -> type:
+        install(tmp_path, package, source, module)
         importlib.invalidate_caches()
-        return importlib.import_module(f"{package}.autoagents.autonomous_agent").AutonomousAgent
+        return getattr(importlib.import_module(f"{package}.{module}"), name)
 
     monkeypatch.syspath_prepend(str(tmp_path))
     yield put
@@ -245,3 +247,61 @@ def test_files_that_cannot_be_written_cost_no_route(evaluator, policy, tmp_path,
     monkeypatch.setenv("SAVE_PATH", str(tmp_path / "taken"))
     agent = bench2drive_run(leaderboards_class("linkvla_agent"), "+RouteScenario_0_rep0", 2)
     assert agent.incidents.counts["metric info"] == 1
+
+
+class Driver:
+    """What a scenario's controller wants of the driver behind it."""
+
+    def __init__(self, actor: object, options: object) -> None:
+        self.actor, self.options, self.way, self.reached, self.closed = actor, options, None, False, False
+
+    def follow(self, waypoints: list) -> None:
+        self.way = waypoints
+
+    def step(self) -> str:
+        self.reached = self.way == ["there"]
+        return "control"
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class Actor(Car):
+    """Keeps what is done to it."""
+
+    def __init__(self) -> None:
+        self.done: list = []
+
+    def apply_control(self, control: object) -> None:
+        self.done.append(control)
+
+    def set_target_velocity(self, velocity: carla.Vector3D) -> None:
+        self.done.append((velocity.x, velocity.y))
+
+
+def test_as_a_controller_of_an_actor_in_a_scenario(evaluator, monkeypatch):
+    base = evaluator("srunner", BASIC_CONTROL, "scenariomanager.actorcontrols.basic_control", "BasicControl")
+    monkeypatch.setattr(scenario_control, "ScenarioDriver", Driver)
+    found = scenario_runners_class("linkvla_control")
+    assert issubclass(found, base) and found is not base
+    actor = Actor()
+    control = found(actor, {"agent": "expert", "turns": "left"})
+    driver = control._driver
+    assert driver.actor is actor and driver.options.turn_list == ["left"]
+    control.update_target_speed(6.0)
+    control.set_init_speed()
+    control.run_step()
+    control.run_step()
+    assert actor.done == [(6.0, 0.0), "control", "control"]  # the speed to begin with counts once
+    assert not control.check_reached_waypoint_goal()
+    control.update_waypoints(["there"], start_time=3.0)
+    control.run_step()
+    assert control.check_reached_waypoint_goal()
+    control.update_offset(1.0)
+    control.reset()
+    assert driver.closed
+
+
+def test_a_controller_without_scenario_runner_says_what_is_missing(evaluator):
+    with pytest.raises(ConfigurationError, match="PYTHONPATH"):
+        load("linkvla_control")

@@ -1,9 +1,14 @@
 """Sparse plans: which points count as passed, which command is named."""
 
+from pathlib import Path
+
+import carla
 import numpy as np
 import pytest
 
+import linkvla.agent
 from linkvla.agent.navigation.commands import spoken_commands
+from linkvla.agent.navigation.free_route import free_route
 from linkvla.agent.navigation.plan_formats import thin
 from linkvla.agent.navigation.route_planner import RoutePlanner
 from linkvla.model.interface.errors import RouteError
@@ -57,3 +62,30 @@ def test_thinning_follows_the_leaderboard():
     commands = [4] * 200
     commands[30] = commands[50] = 5
     assert thin(points, commands, 1000.0) == [0, 30, 50, 199]
+
+
+@pytest.mark.parametrize(
+    ("turn", "degrees", "command"),
+    [("right", 94, RIGHT), ("straight", 12, Command.STRAIGHT), ("left", 12, Command.STRAIGHT)],
+)
+def test_a_route_that_nobody_gives_turns_as_told_where_that_can_be(turn, degrees, command):
+    """From 30 m before a junction that one leaves straight on or to the right."""
+    towns = Path(linkvla.agent.__file__).parents[1] / "launch" / "sim" / "towns" / "data"
+    town = carla.Map("Maple", (towns / "Maple.xodr").read_text())
+    route = free_route(town, carla.Transform(carla.Location(80.5, -8.1, 0.0)), 90.0, [turn])
+    assert len(route) == 90 and np.diff(route.arc) == pytest.approx(np.ones(89), abs=0.2)
+    assert np.degrees(route.yaw_rad[-1] - route.yaw_rad[0]) == pytest.approx(degrees, abs=5)
+    assert set(route.command) == {FOLLOW, command}
+
+
+def test_a_route_that_nobody_gives_ends_with_the_road():
+    lanes = """<lanes><laneSection s="0"><center><lane id="0" type="none" level="false"/></center><right><lane id="-1"
+    type="driving" level="false"><width sOffset="0" a="3.5" b="0" c="0" d="0"/></lane></right></laneSection></lanes>"""
+    geometry = '<planView><geometry s="0" x="0" y="0" hdg="0" length="100"><line/></geometry></planView>'
+    road = f'<road name="" length="100" id="1" junction="-1"><link/>{geometry}<elevationProfile/>{lanes}</road>'
+    town = carla.Map(
+        "one road", f'<?xml version="1.0"?><OpenDRIVE><header revMajor="1" revMinor="4"/>{road}</OpenDRIVE>'
+    )
+    assert len(free_route(town, carla.Transform(carla.Location(50.0, 1.7, 0.0)))) == pytest.approx(50, abs=1)
+    with pytest.raises(RouteError, match="road ends"):
+        free_route(town, carla.Transform(carla.Location(99.9, 1.7, 0.0)))
