@@ -27,6 +27,7 @@ from linkvla.launch.evaluation.supervisor.program import Program
 
 _POLL = 0.1  # s between two looks at the processes
 _ASK_INTERVAL = 1.0  # s between two looks at where the route stands
+_SERVER, _EVALUATOR = "server", "evaluator"  # below the attempt's folder: the marks of its programs
 _LAST_WORDS = 5.0  # s that an evaluator has to notice the death of its server, and to write its result
 
 _NEEDS_SERVER = (records.AGENT_CRASHED, records.AGENT_SETUP, records.AGENT_TIMED_OUT, records.SENSORS_INVALID)
@@ -138,7 +139,7 @@ class Attempt:
         failure = self._start_server()
         if failure:
             return Outcome(None, failure)
-        self._evaluator = Program(pair.evaluator.command(task), task.folder, task.folder / EVALUATOR_LOG)
+        self._evaluator = Program(pair.evaluator.command(task), task.folder / _EVALUATOR, task.folder / EVALUATOR_LOG)
         return self._watch()
 
     def _start_server(self) -> str:
@@ -149,7 +150,7 @@ class Attempt:
             return ""
         spec = server.command(task)
         if spec is not None:
-            self._server = Program(spec, task.folder, task.folder / SERVER_LOG)
+            self._server = Program(spec, task.folder / _SERVER, task.folder / SERVER_LOG)
         while not server.ready(task):
             self._heed_stop()
             if self._server is not None and (code := self._server.poll()) is not None:
@@ -206,9 +207,8 @@ class Attempt:
             return Outcome(None, f"the server has not answered for {seconds:.0f} s")
         if not self._standing.driving:
             return Outcome(None, f"no progress for {seconds:.0f} s, before the first step")
-        evaluator = self._evaluator
-        end_all(lambda: [] if evaluator.poll() is not None else marked(task.folder), LADDER[:1])
-        outcome = pair.evaluator.read(task, evaluator.poll())
+        self._end_evaluator()
+        outcome = pair.evaluator.read(task, self._evaluator.poll())
         if outcome.record is not None and not outcome.failure:
             return outcome
         percent = self._standing.percent or 0.0
@@ -219,9 +219,16 @@ class Attempt:
         if self._stop.is_set():
             raise AttemptStoppedError
 
+    def _end_evaluator(self) -> list[int]:
+        """Ask it to end; what has not. It needs its server for that: without one it waits for each thing it removes."""
+        program = self._evaluator
+        mark = self._task.folder / _EVALUATOR
+        return end_all(lambda: [] if program is None or program.poll() is not None else marked(mark), LADDER[:1])
+
     def _end(self) -> None:
-        """End every process of the attempt."""
-        end_all(lambda: marked(self._task.folder))
+        """End every process of the attempt, the evaluator before its server."""
+        left = self._end_evaluator()
+        end_all(lambda: marked(self._task.folder), LADDER[1:] if left else LADDER)
         for program in (self._evaluator, self._server):
             if program is not None:
                 program.close()

@@ -2,10 +2,10 @@
 
     python -m linkvla.launch.evaluation.supervisor.keeper
 
-Standard input brings one line of JSON, ``{"folder", "argv", "env", "cwd"}``, and stays open. When the starter goes
-away, by whatever cause (also SIGKILL, which no handler of its own can see), the pipe closes, and all processes of the
-attempt in that folder are ended, however deep they are nested. This process ends as the program does: with its exit
-code, or by the signal that ended it.
+Standard input brings one line of JSON, ``{"mark", "argv", "env", "cwd"}``, and stays open. When the starter goes away,
+by whatever cause (also SIGKILL, which no handler of its own can see), the pipe closes, and all processes with that mark
+are ended, however deep they are nested. This process ends as the program does: with its exit code, or by the signal
+that ended it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def main() -> int:
     # Not sys.stdin: a thread that waits in its buffer would hold a lock that the interpreter wants at its end.
     starter = open(0, "rb", buffering=0)  # noqa: SIM115
     order = json.loads(starter.readline())
-    folder = Path(order["folder"])
+    mark = Path(order["mark"])
     # Who is started in the background by a shell ignores it, and so would the program, by inheritance.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     # This process does not bear the mark itself: who ends the attempt must not end it before its program.
@@ -35,7 +35,7 @@ def main() -> int:
         order["argv"],
         stdin=subprocess.PIPE,
         start_new_session=True,
-        env={**order["env"], MARK: str(folder)},
+        env={**order["env"], MARK: str(mark)},
         cwd=order["cwd"],
     )
     ending = threading.Event()
@@ -43,7 +43,7 @@ def main() -> int:
     def end_with_starter() -> None:
         starter.read()
         ending.set()
-        end_all(lambda: marked(folder))
+        end_all(lambda: marked(mark))
 
     watch = threading.Thread(target=end_with_starter, name="keeper", daemon=True)
     watch.start()

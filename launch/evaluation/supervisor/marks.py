@@ -16,14 +16,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 MARK = "LINKVLA_ATTEMPT"
-"""Name of the variable; its value is the attempt's folder, resolved."""
+"""Name of the variable; its value is the attempt's folder, resolved, with the program's name after it."""
 
 LADDER = ((signal.SIGINT, 8.0), (signal.SIGTERM, 5.0), (signal.SIGKILL, 5.0))
 """What processes are told, one after the other, and for how many seconds each may take effect."""
 
 
 def marked(folder: Path) -> list[int]:
-    """Processes of the attempt in this folder, or, of all attempts below it."""
+    """Processes with this mark, or with one below it: of a program, an attempt, or of all attempts in a folder."""
     own = f"{MARK}={folder}".encode()
     found = []
     for process in Path("/proc").glob("[0-9]*"):

@@ -14,18 +14,18 @@ _KEEPER_TIMEOUT = 30.0  # s: longer than the ladder that it climbs
 
 
 class Program:
-    """Starts a program under a keeper, which ends the attempt if this process dies.
+    """Starts a program under a keeper, which ends it if this process dies.
 
     Args:
         spec: what to run.
-        folder: of the attempt, resolved.
+        mark: what its processes are known by, see ``marks``; absolute.
         log: gets the program's output; what is there is kept.
 
     Raises:
         OSError: the log cannot be written, or no process be made.
     """
 
-    def __init__(self, spec: ProcessSpec, folder: Path, log: Path) -> None:
+    def __init__(self, spec: ProcessSpec, mark: Path, log: Path) -> None:
         with log.open("ab") as output:
             self._keeper = subprocess.Popen(
                 [sys.executable, "-m", "linkvla.launch.evaluation.supervisor.keeper"],
@@ -34,7 +34,7 @@ class Program:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # a Ctrl-C in the terminal is for us alone
             )
-        order = {"folder": str(folder), "argv": list(spec.argv), "env": dict(spec.env), "cwd": str(spec.cwd)}
+        order = {"mark": str(mark), "argv": list(spec.argv), "env": dict(spec.env), "cwd": str(spec.cwd)}
         with contextlib.suppress(BrokenPipeError):  # poll() tells
             self._keeper.stdin.write(json.dumps(order).encode() + b"\n")
             self._keeper.stdin.flush()
