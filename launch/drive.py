@@ -60,9 +60,12 @@ class DriveSettings:
             raise ConfigurationError(f"agent must be one of {', '.join(AGENTS)}, got {self.agent!r}")
         if self.out is not None and self.out.exists() and (not self.out.is_dir() or any(self.out.iterdir())):
             raise ConfigurationError(f"{self.out} exists and is not an empty folder; name a new one with --out")
-        words = (self.language, self.agreement) != ("off", "off") or self.instructions or self.console or self.listen
-        if self.agent != "linkvla" and words:
+        listens = self.instructions or self.console or self.listen or self.refuse_unsafe
+        speaks = (self.language, self.agreement) != ("off", "off")
+        if self.agent != "linkvla" and (listens or speaks):
             raise ConfigurationError(f"{self.agent!r} neither listens nor speaks; drive with the agent 'linkvla'")
+        if self.record_pictures and not (self.record and self.agent == "linkvla"):
+            raise ConfigurationError("--pictures belongs to the record of 'linkvla'; add --record or leave it out")
 
     @property
     def driver(self) -> str:

@@ -19,6 +19,7 @@ One session per process: the client's TrafficManager outlives its server and end
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -113,6 +114,8 @@ class Session:
             RouteError, ConfigurationError: a route or options that cannot work. Whether a server that ran already has
                 the town shows at the first tick, and whether the weights can be loaded.
         """
+        if not 0.0 < seconds < math.inf:
+            raise ConfigurationError(f"seconds must be a time above 0, got {seconds}")
         if waypoints is None:
             route = pick_route(None if routes is None else Path(routes), route_id)
         elif route_id is not None or routes is not None:
@@ -219,8 +222,10 @@ class Drive(Iterator["TickView"]):
 
 
 def own_route(town: str, waypoints: Sequence[tuple[float, float, float]]) -> RouteSpec:
-    """A route through places of your own; raises ConfigurationError for fewer than two."""
+    """A route through places of your own; raises ConfigurationError for fewer than two, or what is no place."""
     places = tuple((float(x), float(y), float(z)) for x, y, z in waypoints)
+    if not all(math.isfinite(number) for place in places for number in place):
+        raise ConfigurationError(f"waypoints must be finite numbers of metres, got {places}")
     if len(places) < 2:
         raise ConfigurationError(f"a route needs at least two waypoints, got {len(places)}")
     return RouteSpec(id="own", town=town, keypoints=places)

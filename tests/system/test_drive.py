@@ -93,9 +93,13 @@ def test_without_a_film_but_with_a_record_in_a_folder_named_by_date(short_route:
 
 
 def test_who_does_not_listen_is_told_nothing(short_route: Path, tmp_path: Path):
-    for options in (["--listen", "8100"], ["--console"], ["--language", "on"]):
+    for options, complaint in (
+        (["--listen", "8100", "--console"], "neither listens nor speaks"),
+        (["--refuse-unsafe"], "neither listens nor speaks"),
+        (["--pictures", "20"], "add --record"),
+    ):
         done = drive(short_route, *options, folder=tmp_path)
-        assert done.returncode == 2 and "neither listens nor speaks" in done.stderr
+        assert done.returncode == 2 and complaint in done.stderr
     bad = tmp_path / "bad.yaml"
     bad.write_text("- {time: soon, text: Stop.}")
     command = [LINKVLA, "drive", "--route", str(short_route), "--instructions", str(bad)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -69,6 +70,10 @@ def test_what_cannot_be_driven_is_said_at_once(session: Session):
         session.drive("none")
     with pytest.raises(ConfigurationError, match="at least two"):
         session.drive(waypoints=[(0.0, 0.0, 0.0)])
+    with pytest.raises(ConfigurationError, match="finite"):
+        session.drive(waypoints=[(0.0, 0.0, 0.0), (math.nan, 0.0, 0.0)])
+    with pytest.raises(ConfigurationError, match="above 0"):
+        session.drive(ROUTE, seconds=0.0)
     with pytest.raises(ConfigurationError, match="leave one out"):
         session.drive(ROUTE, waypoints=[(0.0, 0.0, 0.0), (9.0, 0.0, 0.0)])
     with pytest.raises(RouteError):
