@@ -48,7 +48,9 @@ def scenario(
     towns: Towns = None,
     out: Annotated[Path | None, out_option("output/scenario-DATE-TIME")] = None,
     seed: Seed = 0,
-    port: Annotated[int, typer.Option(metavar="N", help="Where the search for free ports begins.")] = 20_000,
+    port: Annotated[
+        int, typer.Option(metavar="PORT", min=1024, max=31_990, help="Where the search for free ports begins.")
+    ] = 20_000,
     time_limit: Annotated[
         float, typer.Option(metavar="S", min=1.0, help="Seconds of wall clock for the scenario.")
     ] = 900.0,
