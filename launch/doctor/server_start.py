@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
 import shutil
-import subprocess
+import signal
 import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from linkvla.launch.carla_server.ports import TRAFFIC_MANAGER_OFFSET, PortLease
-from linkvla.launch.carla_server.process import STOP_TIMEOUT, stop_group
 from linkvla.launch.doctor.finding import Finding, State
 from linkvla.launch.doctor.wishes import Wishes
 from linkvla.launch.evaluation.evaluators.contract import SERVER_LOG, ProcessSpec, RouteTask, Server
 from linkvla.launch.evaluation.evaluators.rpc_ping import ask
 from linkvla.launch.evaluation.route_file import RouteSpec
+from linkvla.launch.evaluation.supervisor.marks import end_all, marked
+from linkvla.launch.evaluation.supervisor.program import Program
 from linkvla.model.interface.errors import LinkVLAError
+
+LADDER = ((signal.SIGTERM, 8.0), (signal.SIGKILL, 5.0))
+"""What the server is told at the end, and for how many seconds each may take effect."""
 
 _BETWEEN_LOOKS = 0.1  # s
 
@@ -33,7 +36,7 @@ def check(wishes: Wishes) -> Iterator[Finding]:
         return
     # Ours has told by now whether it must compile first, and stops by itself when it cannot start.
     patience = server.start_timeout if server.name == "sim" else wishes.patience
-    folder = Path(tempfile.mkdtemp(prefix="linkvla-doctor-"))
+    folder = Path(tempfile.mkdtemp(prefix="linkvla-doctor-")).resolve()
     with PortLease() as lease:
         task = _task(folder, lease.port if wishes.port is None else wishes.port, wishes)
         specification = server.command(task)
@@ -48,45 +51,23 @@ def check(wishes: Wishes) -> Iterator[Finding]:
 
 def _start(server: Server, task: RouteTask, specification: ProcessSpec, patience: float) -> Finding:
     began = time.monotonic()
-    with (task.folder / SERVER_LOG).open("wb") as log:
-        process = subprocess.Popen(
-            specification.argv,
-            env=dict(specification.env),
-            cwd=specification.cwd,
-            stdin=subprocess.PIPE,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        try:
-            while time.monotonic() - began < patience and process.poll() is None:
-                if server.ready(task):
-                    return _answer(server, task, "started and answered", time.monotonic() - began)
-                time.sleep(_BETWEEN_LOOKS)
-            ended = process.poll()
-        finally:
-            _end(process)
+    # Under a keeper, which ends the server also where this process is killed.
+    program = Program(specification, task.folder, task.folder / SERVER_LOG)
+    try:
+        while time.monotonic() - began < patience and program.poll() is None:
+            if server.ready(task):
+                return _answer(server, task, "started and answered", time.monotonic() - began)
+            time.sleep(_BETWEEN_LOOKS)
+        ended = program.poll()
+    finally:
+        end_all(lambda: marked(task.folder), LADDER)
+        program.close()
     after = f"after {time.monotonic() - began:.1f} s"
     how = f"no answer {after}" if ended is None else f"it ended {after} with exit code {ended}"
     cure = server.diagnosis(task)
     if ended is None:
         cure += f"; or give it longer with --patience, now {patience:g} s"
     return Finding("server", State.MISS, f"{server.name}: {how}", cure)
-
-
-def _end(process: subprocess.Popen) -> None:
-    """End the server with all that it has started: CARLA's launcher is a shell that does not wait for the simulator."""
-    import psutil
-
-    try:
-        started = psutil.Process(process.pid).children(recursive=True)
-    except psutil.NoSuchProcess:
-        started = []
-    stop_group(process)
-    _, left = psutil.wait_procs(started, timeout=STOP_TIMEOUT)
-    for one in left:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            one.kill()
 
 
 def _answer(server: Server, task: RouteTask, how: str, seconds: float) -> Finding:

@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import os
+import signal
 import socket
 import stat
 import sys
@@ -197,7 +198,7 @@ def test_a_server_that_dies_is_explained(carla_root, monkeypatch):
 def test_a_server_that_hangs_is_ended(carla_root, tmp_path, monkeypatch):
     note = tmp_path / "number"
     executable(carla_root / "CarlaUE4.sh", f"#!/bin/sh\n(trap '' TERM; exec sleep 600) &\necho $! > {note}\nwait\n")
-    monkeypatch.setattr(server_start, "STOP_TIMEOUT", 0.5)
+    monkeypatch.setattr(server_start, "LADDER", ((signal.SIGTERM, 0.5), (signal.SIGKILL, 5.0)))
     (finding,) = server_start.check(Wishes(server="carla", patience=1.5))
     assert finding.state is State.MISS and "--patience" in finding.cure
     number = int(note.read_text())
