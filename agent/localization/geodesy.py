@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import least_squares
 
 from linkvla.model.interface.errors import RouteError
 
@@ -51,6 +50,8 @@ class GeoReference:
         Raises:
             RouteError: no reference explains the pairs to within a metre.
         """
+        from scipy.optimize import least_squares  # late: half of the start of whoever never solves
+
         degrees, metres = np.asarray(geographic, float)[:, :2], np.asarray(world, float)[:, :2]
         # The unknowns are scaled to metres; around a first guess the problem is almost linear.
         scale = math.radians(1.0) * EARTH_RADIUS

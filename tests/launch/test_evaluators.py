@@ -200,7 +200,7 @@ def test_bench2drive_starts_our_launcher_with_a_made_up_adapter(checkouts, task,
 
 def test_the_launcher_becomes_the_chosen_server_on_the_port_that_was_found(task):
     program = f"import os, sys; print('served', sys.argv[1:], os.environ[{MARK!r}])"
-    argv = (sys.executable, "-c", program, "-carla-rpc-port=23100", "--port", "23100", "-graphicsadapter=1")
+    argv = (sys.executable, "-c", program, "-carla-rpc-port=23100", "--port", "23100", "--seed", "23100")
     write_launcher(task, ProcessSpec(argv, {}, task.folder))
     assert not server_ended(task.folder)
     options = ["-RenderOffScreen", "-carla-rpc-port=23155", "-graphicsadapter=1023100"]
@@ -209,7 +209,7 @@ def test_the_launcher_becomes_the_chosen_server_on_the_port_that_was_found(task)
     )
     assert server_ended(task.folder)
     said = (task.folder / SERVER_LOG).read_text()
-    assert said.strip() == "served ['-carla-rpc-port=23155', '--port', '23155', '-graphicsadapter=1'] mine"
+    assert said.strip() == "served ['-carla-rpc-port=23155', '--port', '23155', '--seed', '23100'] mine"
 
 
 def test_bench2drive_refuses_routes_and_servers_that_would_crash_it(checkouts, task, tmp_path):

@@ -51,7 +51,7 @@ def main() -> None:
     folder = Path(sys.argv[1])
     plan = json.loads((folder / PLAN).read_text(encoding="utf-8"))
     asked = next(word[len(PORT_OPTION) :] for word in sys.argv[2:] if word.startswith(PORT_OPTION))
-    argv = [_with_port(word, plan["port"], asked) for word in plan["argv"]]
+    argv = _with_port(plan["argv"], plan["port"], asked)
     log = os.open(folder / SERVER_LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(log, 1)
     os.dup2(log, 2)
@@ -60,10 +60,11 @@ def main() -> None:
     os.execv(argv[0], argv)
 
 
-def _with_port(word: str, planned: str, asked: str) -> str:
-    if word == planned:
-        return asked
-    return word[: -len(planned)] + asked if word.endswith(f"={planned}") else word
+def _with_port(argv: list[str], planned: str, asked: str) -> list[str]:
+    """The words with the port replaced, as CARLA and ``linkvla sim`` take it; a seed may be the same number."""
+    known = {PORT_OPTION + planned: PORT_OPTION + asked}
+    ours = (asked if (before, word) == ("--port", planned) else word for before, word in zip(["", *argv], argv))
+    return [known.get(word, word) for word in ours]
 
 
 if __name__ == "__main__":
