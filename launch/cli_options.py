@@ -27,7 +27,8 @@ Traffic = Annotated[
     int | None, typer.Option(metavar="N", min=0, max=500, help="Background cars; by the size of the town if left out.")
 ]
 Threads = Annotated[
-    int | None, typer.Option(metavar="N", min=1, help="Threads for the network; as torch chooses if left out.")
+    int | None,
+    typer.Option(metavar="N", min=1, help="Threads for the network; what the simulator leaves free if left out."),
 ]
 Instructions = Annotated[
     Path | None,

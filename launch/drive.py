@@ -43,7 +43,7 @@ class DriveSettings:
     out: Path | None = None  # None: output/drive-DATE-TIME in the current folder
     towns: tuple[Path, ...] = ()  # folders with further towns
     seed: int = 0
-    threads: int | None = None  # of the network; None: torch's choice
+    threads: int | None = None  # of the network; None: what the simulator leaves free
     traffic: int | None = None  # background cars; None: by the size of the town
     video: bool = True
     language: str = "off"  # commentary: "off", "on", or a number of frames
