@@ -10,7 +10,7 @@ from linkvla.model import prompts
 from linkvla.model.interface.errors import ConfigurationError
 from linkvla.model.interface.types import Command, Observation, Plan
 from linkvla.model.language.agreement import Agreement
-from linkvla.model.policy import LinkVLAPolicy
+from linkvla.model.policy import LinkVLAPolicy, check_device
 
 TARGETS = np.array([[9.0, 0.0], [40.0, 2.0]])
 
@@ -183,3 +183,13 @@ def test_the_way_is_told_as_asked(make, style, by_points, by_command):
 def test_an_unknown_way_to_tell_the_way_is_refused(make):
     with pytest.raises(ConfigurationError, match="target_point"):
         make(navigation="map")
+
+
+def test_a_device_that_nobody_knows_or_has_is_named(make, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    for device, complaint in (("gpu", "unknown"), ("cuda", "not available"), ("cuda:3", "not available")):
+        with pytest.raises(ConfigurationError, match=complaint):
+            check_device(device)
+        with pytest.raises(ConfigurationError, match=complaint):
+            make().move_to(device)
+    make().move_to("cpu")
