@@ -23,6 +23,9 @@ Agent = Annotated[
     ),
 ]
 Seed = Annotated[int, typer.Option(metavar="N", min=0, help="Seed of the traffic and everything else random.")]
+FirstPort = Annotated[
+    int, typer.Option(metavar="PORT", min=1024, max=31_990, help="Where the search for free ports begins.")
+]
 Traffic = Annotated[
     int | None, typer.Option(metavar="N", min=0, max=500, help="Background cars; by the size of the town if left out.")
 ]

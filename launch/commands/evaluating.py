@@ -7,7 +7,16 @@ from typing import Annotated
 
 import typer
 
-from linkvla.launch.cli_options import DEFAULT_CHECKPOINT, Checkpoint, Seed, Threads, Towns, Traffic, out_option
+from linkvla.launch.cli_options import (
+    DEFAULT_CHECKPOINT,
+    Checkpoint,
+    FirstPort,
+    Seed,
+    Threads,
+    Towns,
+    Traffic,
+    out_option,
+)
 
 Benchmark = Annotated[
     str,
@@ -70,9 +79,6 @@ StepLimit = Annotated[
     float, typer.Option(metavar="S", min=1, help="Seconds that one step of agent or simulator may take.")
 ]
 RouteLimit = Annotated[float, typer.Option(metavar="S", min=1, help="Seconds that one attempt at a route may take.")]
-FirstPort = Annotated[
-    int, typer.Option(metavar="PORT", min=1024, max=31_990, help="Where the search for free ports begins.")
-]
 
 
 def evaluate(

@@ -7,7 +7,14 @@ from typing import Annotated
 
 import typer
 
-from linkvla.launch.cli_options import Seed, Towns, out_option
+from linkvla.launch.cli_options import FirstPort, Seed, Towns, out_option
+
+Timeline = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="What the car is told in words, and when: a timeline in YAML.")
+]
+Turns = Annotated[
+    str, typer.Option(metavar="TURN,...", help="`left,straight`: at the next junctions, where no route is given.")
+]
 
 _EXIT_CODES = {"passed": 0, "ended without criteria": 0, "interrupted": 130}
 
@@ -32,12 +39,8 @@ def scenario(
     options: Annotated[
         str, typer.Option(metavar="KEY=VALUE;...", help="Options of the agent, such as `language=on;threads=1`.")
     ] = "",
-    instructions: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="What the car is told in words, and when: a timeline in YAML.")
-    ] = None,
-    turns: Annotated[
-        str, typer.Option(metavar="TURN,...", help="`left,straight`: at the next junctions, where no route is given.")
-    ] = "",
+    instructions: Timeline = None,
+    turns: Turns = "",
     server: Annotated[str, typer.Option(metavar="sim|carla|HOST:PORT", help="What it is driven on.")] = "sim",
     scenario_runner: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Checkout of scenario_runner; SCENARIO_RUNNER_ROOT if left out.")
@@ -48,9 +51,7 @@ def scenario(
     towns: Towns = None,
     out: Annotated[Path | None, out_option("output/scenario-DATE-TIME")] = None,
     seed: Seed = 0,
-    port: Annotated[
-        int, typer.Option(metavar="PORT", min=1024, max=31_990, help="Where the search for free ports begins.")
-    ] = 20_000,
+    port: FirstPort = 20_000,
     time_limit: Annotated[
         float, typer.Option(metavar="S", min=1.0, help="Seconds of wall clock for the scenario.")
     ] = 900.0,

@@ -144,7 +144,7 @@ def test_somebody_elses_folder_is_left_alone(tmp_path):
         {"options": "device=$HOME"},
         {"options": "colour=red"},
         {"options": "some/other/checkpoint"},
-        {"options": "device=cuda;instructions=/home/me/words.yaml"},
+        {"options": "device=cuda;instructions=words.yaml"},
         {"options": "record=drives"},
     ],
 )
