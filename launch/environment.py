@@ -30,7 +30,7 @@ def program_environment() -> dict[str, str]:
 def named_folder(variable: str) -> Path | None:
     """The folder that a variable such as ``CARLA_ROOT`` names, whether or not it is there; None where it is not set."""
     value = os.environ.get(variable, "").strip()
-    return Path(value) if value else None
+    return Path(value).expanduser() if value else None
 
 
 def evaluator_python(chosen: str = "") -> str:

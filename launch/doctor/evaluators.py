@@ -12,7 +12,7 @@ from pathlib import Path
 from linkvla.launch.doctor.finding import Finding, State, verdict
 from linkvla.launch.doctor.packages import misses, pip_install, requirements
 from linkvla.launch.doctor.wishes import Wishes
-from linkvla.launch.environment import carla_agents_folder, evaluator_python, named_folder
+from linkvla.launch.environment import PYTHON_API, carla_agents_folder, evaluator_python, named_folder
 from linkvla.launch.evaluation.evaluators.choice import evaluator_named
 from linkvla.model.interface.errors import LinkVLAError
 
@@ -72,7 +72,7 @@ def _shortly(version: dict) -> str:
 
 
 def _whose(folder: Path) -> str:
-    return f"{folder}, CARLA's" if named_folder("CARLA_ROOT") in folder.parents else f"{folder}, ours"
+    return f"{folder}, ours" if folder == PYTHON_API else f"{folder}, CARLA's"
 
 
 def packages(needed: bool) -> Iterator[Finding]:

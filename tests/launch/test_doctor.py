@@ -214,6 +214,17 @@ def test_evaluators_that_nobody_asked_for_are_a_note(monkeypatch):
     assert found["bench2drive"].state is State.NOTE
 
 
+@pytest.mark.parametrize("whose", ["CARLA's", "ours"])
+def test_whose_agents_package_it_is(tmp_path, monkeypatch, whose):
+    """A release behind a link, as people keep several."""
+    (tmp_path / "release" / "PythonAPI" / "carla" / ("agents" if whose != "ours" else "other")).mkdir(parents=True)
+    (tmp_path / "carla").symlink_to(tmp_path / "release")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("CARLA_ROOT", "~/carla")
+    monkeypatch.setenv("LEADERBOARD_ROOT", "nowhere")
+    assert named(evaluators.check(Wishes()))["agents package"].detail.endswith(whose)
+
+
 def test_pins_are_looked_up_in_the_evaluators_own_python(tmp_path, monkeypatch):
     extra = ["py_trees==0.8.3; extra == 'leaderboard'", "six>=1; extra == 'leaderboard'", "rich", "ray; extra == 'x'"]
     monkeypatch.setattr(metadata, "requires", lambda name: extra)
