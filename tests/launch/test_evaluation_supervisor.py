@@ -7,10 +7,12 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
@@ -23,7 +25,14 @@ from linkvla.launch.evaluation.progress_display import ProgressDisplay, duration
 from linkvla.launch.evaluation.route_file import RouteSpec
 from linkvla.launch.evaluation.stage_times import with_stages
 from linkvla.launch.evaluation.summary import EvaluationSummary
-from linkvla.launch.evaluation.supervisor.attempt import AttemptReport, unjudged
+from linkvla.launch.evaluation.supervisor.attempt import (
+    Attempt,
+    AttemptReport,
+    AttemptStoppedError,
+    Limits,
+    Pair,
+    unjudged,
+)
 from linkvla.launch.evaluation.supervisor.board import Board
 from linkvla.launch.evaluation.supervisor.crew import Event
 from linkvla.launch.evaluation.supervisor.marks import MARK, end_all, marked
@@ -229,6 +238,70 @@ class TestKeeper:
             wait_until(lambda: len(marked(tmp_path)) == 2)
             process.kill()
         wait_until(lambda: not marked(tmp_path))
+
+
+class TestAttempt:
+    """With programs of a line each in the places of server and evaluator."""
+
+    SERVER = (
+        "import os, time, pathlib\npathlib.Path('pid').write_text(f'{os.getpid()} {os.getppid()} .'); time.sleep(600)"
+    )
+    KILLER = (
+        "import os, pathlib, time\n"
+        "server, keeper, _ = pathlib.Path('pid').read_text().split()\n"
+        "os.kill(int(server), 9)\n"
+        "while ') Z ' not in pathlib.Path(f'/proc/{keeper}/stat').read_text():\n"
+        "    time.sleep(0.005)"
+    )
+    TIDY = (
+        "import os, pathlib, signal, time\n"
+        "def leave(*_):\n"
+        "    time.sleep(0.5)\n"
+        "    os.kill(int(pathlib.Path('pid').read_text().split()[0]), 0)\n"
+        "    pathlib.Path('tidy').touch()\n"
+        "    raise SystemExit\n"
+        "signal.signal(signal.SIGINT, leave); pathlib.Path('up').touch(); time.sleep(600)"
+    )
+
+    def pair(self, program: str, verdict: str) -> Pair:
+        def spec(code: str):
+            return lambda one: ProcessSpec((sys.executable, "-c", code), dict(os.environ), one.folder)
+
+        server = SimpleNamespace(
+            start_timeout=60.0,
+            command=spec(self.SERVER),
+            ready=lambda one: (one.folder / "pid").is_file() and (one.folder / "pid").read_text().endswith("."),
+            diagnosis=lambda one: "nothing said",
+        )
+        evaluator = SimpleNamespace(
+            starts_server=False,
+            command=spec(program),
+            progress=lambda one: Standing(1.0, driving=(one.folder / "up").exists()),
+            read=lambda one, code: Outcome(unjudged(one, verdict, "")),
+        )
+        return Pair(evaluator, server, Limits(step=0.5), first_port=22_500)
+
+    @pytest.mark.parametrize(
+        ("verdict", "blamed"), [(records.AGENT_CRASHED, "the server ended"), (records.AGENT_BLOCKED, "")]
+    )
+    def test_a_crash_beside_a_dead_server_is_not_the_agents(self, tmp_path, verdict, blamed):
+        one = task("a", tmp_path)
+        done = Attempt(self.pair(self.KILLER, verdict), one, lambda standing: None, threading.Event()).run()
+        assert done.outcome.failure.startswith(blamed) and bool(done.outcome.failure) == bool(blamed)
+        assert marked(one.folder) == []
+
+    def test_an_evaluator_that_has_to_end_finds_its_server_alive(self, tmp_path):
+        one, stop = task("a", tmp_path), threading.Event()
+        attempt = Attempt(
+            self.pair(self.TIDY, records.AGENT_TIMED_OUT),
+            one,
+            lambda standing: stop.set() if standing.driving else None,
+            stop,
+        )
+        with pytest.raises(AttemptStoppedError):
+            attempt.run()
+        assert (one.folder / "tidy").exists()
+        assert marked(one.folder) == []
 
 
 def wait_until(true) -> None:
