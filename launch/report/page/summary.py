@@ -23,6 +23,8 @@ _MEASURES = (
 )
 
 
+_OF_WHAT_WAS_DRIVEN = ("efficiency", "comfortness")  # the others are means over all routes that were asked for
+
 FOREMOST = ("LEAD", "LinkVLA", "SimLingo", "ORION", "UniAD-Base", "TCP (")
 """Systems that are shown at once; the rest on request."""
 
@@ -30,14 +32,14 @@ FOREMOST = ("LEAD", "LinkVLA", "SimLingo", "ORION", "UniAD-Base", "TCP (")
 def figures(run: Run) -> list[dict[str, str]]:
     """The large numbers at the top."""
     unfinished = "" if len(run.routes) >= run.total else "of the routes so far"
+    counted = "routes to go count 0" if any(one.drive.missing for one in run.scores.passes) else unfinished
     shown = []
     for name, label, unit, digits in _MEASURES:
         value = run.scores.measures[name]
         if value is not None:
             passes = "" if value.spread is None else f"± {value.spread:.{digits}f} over {len(run.scores.passes)} passes"
-            shown.append(
-                {"label": label, "value": f"{value.mean:.{digits}f}", "unit": unit, "hint": passes or unfinished}
-            )
+            hint = passes or (unfinished if name in _OF_WHAT_WAS_DRIVEN else counted)
+            shown.append({"label": label, "value": f"{value.mean:.{digits}f}", "unit": unit, "hint": hint})
     finished = {"label": "routes", "value": str(len(run.routes)), "unit": f"of {run.total}",
                 "hint": "all finished" if not unfinished else f"{run.total - len(run.routes)} to go"}  # fmt: skip
     shown.append(finished)

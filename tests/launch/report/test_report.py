@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import http.client
 import io
 import json
@@ -27,6 +28,7 @@ from linkvla.launch.report.drive_log import make_log, read_log
 from linkvla.launch.report.infraction_places import placed_infractions
 from linkvla.launch.report.live import LiveRun, make_server
 from linkvla.launch.report.page.render import PageSettings, packed, render
+from linkvla.launch.report.page.summary import figures
 from linkvla.launch.report.report import ReportSettings, report
 from linkvla.launch.report.run_folder import read_run
 from linkvla.launch.report.town_outline import town_outline
@@ -147,6 +149,23 @@ def test_results_of_official_evaluators_are_shown_without_drives(recorded_run, t
     page = page_of(file)
     assert len(page.rows) == 3 and "not recorded" in page.data("route-RouteScenario_2_rep0")["why"]
     assert any("nothing to play" in note for note in read_run(file).notes)
+
+
+def test_routes_to_go_count_as_nothing_and_the_page_says_so(recorded_run):
+    run = recorded_run(films=False)
+    routes = run / "asked.xml"
+    points = '<waypoints><position x="0" y="0" z="0"/><position x="9" y="0" z="0"/></waypoints>'
+    asked = "".join(f'<route id="{k}" town="Maple">{points}</route>' for k in range(1, 5))
+    routes.write_text(f"<routes>{asked}</routes>")
+    for file in (run / "routes").glob("*.json"):
+        document = json.loads(file.read_text())
+        document["header"]["routes"] = hashlib.sha256(routes.read_bytes()).hexdigest()
+        write_json(file, document)
+    write_json(run / "header.json", {**document["header"], "route_file": str(routes)})
+    write_json(run / "results.json", results_document([], 4))
+    found = {figure["label"]: (figure["value"], figure["hint"]) for figure in figures(read_run(run))}
+    assert found["driving score"] == ("50.0", "routes to go count 0")  # (100 + 60 + 40 + 0) / 4
+    assert found["routes"] == ("3", "1 to go")
 
 
 def test_what_holds_no_results_is_refused(tmp_path: Path):
