@@ -66,7 +66,6 @@ class Stage:
     def _load_town(self, route: RouteSpec) -> carla.World:
         world = self.client.get_world()
         if not self._settings.fresh_world and world.get_map().name.rpartition("/")[2] == route.town:
-            world.reset_all_traffic_lights()
             return world
         try:
             return self.client.load_world(route.town, reset_settings=False)
@@ -86,6 +85,8 @@ class Stage:
         settings.deterministic_ragdolls = True
         settings.spectator_as_ego = False
         self.world.apply_settings(settings)
+        # Only now: how long the world ran by itself depends on the machine, and a route must not.
+        self.world.reset_all_traffic_lights()
 
     def _spawn_ego(self) -> None:
         blueprint = self.world.get_blueprint_library().find(EGO_TYPE)
