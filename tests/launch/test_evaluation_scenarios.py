@@ -1,11 +1,14 @@
 """What a route file may say about scenarios, when one begins and ends, and what it means for the judges."""
 
+import carla
 import pytest
 
 from linkvla.launch.evaluation.facts import EgoFacts
 from linkvla.launch.evaluation.route_file import ScenarioSpec
+from linkvla.launch.evaluation.scenarios.places import ON_THE_ROAD, outermost, sidewalk
 from linkvla.launch.evaluation.scenarios.scene import Scene
 from linkvla.launch.evaluation.scenarios.script import Script
+from linkvla.launch.sim.world.town_loader import load_town
 from linkvla.model.interface.errors import RouteError
 
 
@@ -88,3 +91,16 @@ def test_who_does_not_get_through_in_time_is_guilty_once():
     events = [event for time in range(100) if (event := scene.step(at(time), triggered=True))]
     assert [event.kind for event in events] == ["scenario_timeouts"]
     assert (scene.over, scene.cleared) == (True, 1)
+
+
+@pytest.mark.parametrize("side", [1.0, -1.0])
+def test_both_sides_of_a_two_way_road_have_an_end(side):
+    lane = load_town("Elm", ()).map.get_waypoint(carla.Location(221.0, -41.6, 0.0)).next(20.0)[0]
+    across = lane.transform.get_right_vector()
+    edge, _ = outermost(lane, side, ON_THE_ROAD)
+    walk, outwards = sidewalk(lane, side)
+    assert (edge.lane_type, walk.lane_type) == (carla.LaneType.Driving, carla.LaneType.Sidewalk)
+    offset = walk.transform.location - lane.transform.location
+    assert side * (across.x * offset.x + across.y * offset.y) > 2.0
+    further = outwards * walk.transform.get_right_vector()
+    assert side * (across.x * further.x + across.y * further.y) > 0.9

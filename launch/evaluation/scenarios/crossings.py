@@ -68,11 +68,11 @@ class DynamicObjectCrossing(Crossing):
     _BEHIND = 0.5  # m from the end of what hides them
 
     def _people(self) -> None:
-        side, angle = self.script.side, self.script.number("crossing_angle", 0.0)
+        angle = self.script.number("crossing_angle", 0.0)
         self.reaction = Crossing.reaction + 0.1 * math.floor(angle / 5.0)
         lane = ahead(self.start, self.script.number("distance", self.default_distance))
         self._meeting = lane.transform.location
-        edge = sidewalk(lane, side)
+        edge, side = sidewalk(lane, self.script.side)
         paved = edge.lane_type == carla.LaneType.Sidewalk
         model = self.script.word("blocker_model", self.default_blocker)
         vehicle = model.startswith("vehicle.")
@@ -101,7 +101,7 @@ class PedestrianCrossing(Crossing):
     def _people(self) -> None:
         lane = ahead(self.start, math.inf)
         self._meeting = lane.transform.location
-        edge = sidewalk(lane, 1.0)
+        edge, _ = sidewalk(lane, 1.0)
         for forward, right, speed in self._WAITING:
             pose = shifted(edge, right, _STANDS, -90.0, forward)
             self._add(pose, speed, 2.3 * pose.location.distance(self._meeting))

@@ -82,8 +82,8 @@ class Obstacle(Scene):
         self._scenery.remove(self._ids)
 
     def _put_sign(self) -> None:
-        edge = outermost(self.start, self.script.side, ON_THE_ROAD)
-        aside = self.script.side * 0.8 * edge.lane_width
+        edge, outwards = outermost(self.start, self.script.side, ON_THE_ROAD)
+        aside = outwards * 0.8 * edge.lane_width
         self._ids.append(self._scenery.prop(self.sign, shifted(edge, aside, 0.2, 90.0)).id)
 
     def _aside(self, waypoint: carla.Waypoint, share: float) -> carla.Transform:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
+
 import carla
 
 ON_THE_ROAD = (carla.LaneType.Driving, carla.LaneType.Parking)
@@ -19,24 +22,33 @@ def ahead(waypoint: carla.Waypoint, distance: float) -> carla.Waypoint:
     return waypoint
 
 
-def outermost(waypoint: carla.Waypoint, side: float, until: tuple[carla.LaneType, ...]) -> carla.Waypoint:
-    """The last lane of one of the types ``until`` that is reached by going to a side (1 right, -1 left)."""
-    while True:
-        neighbour = waypoint.get_right_lane() if side > 0 else waypoint.get_left_lane()
-        if neighbour is None or neighbour.lane_type not in until:
-            return waypoint
-        waypoint = neighbour
+def outermost(waypoint: carla.Waypoint, side: float, until: tuple[carla.LaneType, ...]) -> tuple[carla.Waypoint, float]:
+    """The last lane of one of the types ``until`` that is reached by going to a side (1 right, -1 left).
+
+    Returns:
+        It, and the side that leads on outwards in its own frame.
+    """
+    *_, last = itertools.takewhile(lambda lane: lane[0].lane_type in until, _to_the_side(waypoint, side))
+    return last
 
 
-def sidewalk(waypoint: carla.Waypoint, side: float) -> carla.Waypoint:
-    """The sidewalk at a side of the road, or the outermost lane where it has none."""
-    reached = waypoint
-    while reached.lane_type != carla.LaneType.Sidewalk:
-        neighbour = reached.get_right_lane() if side > 0 else reached.get_left_lane()
-        if neighbour is None:
+def sidewalk(waypoint: carla.Waypoint, side: float) -> tuple[carla.Waypoint, float]:
+    """The sidewalk at a side of the road, or the outermost lane where it has none; returns as ``outermost``."""
+    last = waypoint, side
+    for last in _to_the_side(waypoint, side):
+        if last[0].lane_type == carla.LaneType.Sidewalk:
             break
-        reached = neighbour
-    return reached
+    return last
+
+
+def _to_the_side(waypoint: carla.Waypoint | None, side: float) -> Iterator[tuple[carla.Waypoint, float]]:
+    """The lanes from here outwards. Left and right are as a lane drives: across the middle they change places."""
+    while waypoint is not None:
+        yield waypoint, side
+        neighbour = waypoint.get_right_lane() if side > 0 else waypoint.get_left_lane()
+        if neighbour is not None and neighbour.lane_id * waypoint.lane_id < 0:
+            side = -side
+        waypoint = neighbour
 
 
 def shifted(
