@@ -182,13 +182,19 @@ def _number(element: ElementTree.Element, key: str, where: str, default: float |
         if default is None:
             raise RouteError(f"{where}: a <{element.tag}> has no attribute {key!r}")
         return default
+    value = finite(text)
+    if value is None:
+        raise RouteError(f"{where}: <{element.tag} {key}={text!r}> is not a finite number")
+    return value
+
+
+def finite(text: str) -> float | None:
+    """The number that a text holds, if it is a finite one."""
     try:
         value = float(text)
     except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise RouteError(f"{where}: <{element.tag} {key}={text!r}> is not a finite number")
-    return value
+        return None
+    return value if math.isfinite(value) else None
 
 
 def _select(routes: list[RouteSpec], subset: str, path: Path) -> list[RouteSpec]:

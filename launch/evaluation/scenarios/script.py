@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from xml.etree import ElementTree
 
-from linkvla.launch.evaluation.route_file import ScenarioSpec
+from linkvla.launch.evaluation.route_file import ScenarioSpec, finite
 from linkvla.model.interface.errors import RouteError
 
 SIDES = {"right": 1.0, "left": -1.0}
@@ -55,10 +54,7 @@ class Script:
 
 
 def _number(text: str, what: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
+    value = finite(text)
+    if value is None:
         raise RouteError(f"{what} must be a finite number, got {text!r}")
     return value
