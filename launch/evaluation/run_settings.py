@@ -25,7 +25,6 @@ class RunSettings:
     repetition: int = 0
     blocked_seconds: float = 60.0
     max_ticks: int | None = 4000
-    fresh_world: bool = False  # load the town anew even if it is the current one
     client_timeout: float = 30.0  # s, of a request to the simulator
     sensor_timeout: float = 10.0  # s, that a sensor may be late
 

@@ -65,7 +65,7 @@ class Stage:
 
     def _load_town(self, route: RouteSpec) -> carla.World:
         world = self.client.get_world()
-        if not self._settings.fresh_world and world.get_map().name.rpartition("/")[2] == route.town:
+        if world.get_map().name.rpartition("/")[2] == route.town:
             return world
         try:
             return self.client.load_world(route.town, reset_settings=False)
