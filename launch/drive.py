@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -193,22 +193,16 @@ class _Observer:
 
 def _run(settings: DriveSettings, route: RouteSpec, server: SimServer, folder: Path, console: Console) -> RouteRecord:
     from linkvla.launch.evaluation.evaluators.agent_files import agent_maker
-    from linkvla.launch.evaluation.route_runner import run_route
+    from linkvla.launch.evaluation.route_runner import RouteRun
     from linkvla.launch.evaluation.run_settings import RunSettings
     from linkvla.launch.evaluation.scenarios.director import unplayed
     from linkvla.launch.evaluation.tick_recorder import TickRecorder
     from linkvla.launch.report.film import DriveFilm
     from linkvla.launch.report.progress import DriveProgress
 
-    make_agent = agent_maker(settings.agent)
-    agents: list[Any] = []
-
-    def make_and_keep(host: str, port: int) -> Any:
-        agents.append(make_agent(host, port))
-        return agents[-1]
-
     config = settings.evaluation(folder).agent_config
     run_settings = RunSettings(seed=settings.seed, traffic=settings.traffic, agent_config=config)
+    run = RouteRun(server, route, agent_maker(settings.agent), run_settings)
     if settings.console:
         console.print("Type what the car is to do and press Enter; an empty line takes it back.")
     if settings.listen:
@@ -217,17 +211,19 @@ def _run(settings: DriveSettings, route: RouteSpec, server: SimServer, folder: P
         console.print(left_out, style="yellow", markup=False, highlight=False)
     console.print(f"Driving route [bold]{route.id}[/bold] in {route.town} with [bold]{settings.driver}[/bold]")
     with DriveProgress(console) as progress:
-        film = DriveFilm(folder / "drive.mp4", lambda: agents[-1].sensors()) if settings.video else None
+        film = DriveFilm(folder / "drive.mp4", lambda: run.host.agent.sensors()) if settings.video else None
         # The network keeps a record of its own, which knows more than can be seen from here.
         recorder = TickRecorder(folder, settings.agent) if settings.record and settings.agent != "linkvla" else None
         observer = _Observer(progress.update, film, recorder)
         try:
-            record = run_route(server, route, make_and_keep, run_settings, observer)
+            with closing(run.ticks()) as ticks:
+                for tick in ticks:
+                    observer(tick)
         except BaseException:
             observer.close(keep=False)
             raise
         observer.close(keep=True)
-    return record
+    return run.record
 
 
 def _write_results(
