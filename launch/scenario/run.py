@@ -18,6 +18,7 @@ from linkvla.launch.carla_server.ports import PortLease
 from linkvla.launch.environment import carla_agents_folder, child_environment, evaluator_python
 from linkvla.launch.evaluation.evaluators.checkouts import Checkout, checkout
 from linkvla.launch.evaluation.evaluators.contract import ProcessSpec, RouteTask, Server
+from linkvla.launch.evaluation.evaluators.interpreter import complaint
 from linkvla.launch.evaluation.evaluators.servers import server_named
 from linkvla.launch.evaluation.route_file import RouteSpec
 from linkvla.launch.json_file import write_json
@@ -31,7 +32,6 @@ from linkvla.model.interface.errors import ConfigurationError
 
 _MARKER = "scenario_runner.py"
 _STEP_TIMEOUT = 120  # s that scenario_runner waits for the server, and its watchdog for a tick
-_PROBE_TIMEOUT = 120.0  # s
 _FIRST_TOWN = "Maple"  # for a scenario that brings its own road network
 
 
@@ -109,13 +109,10 @@ def _check_python(python: str, environment: dict[str, str]) -> None:
     """Raise ConfigurationError unless the interpreter can import scenario_runner and linkvla."""
     probe = "import scenario_runner, linkvla.agent.scenario_driver"
     try:
-        done = subprocess.run(
-            [python, "-c", probe], env=environment, capture_output=True, text=True, timeout=_PROBE_TIMEOUT
-        )
+        said = complaint([python, "-c", probe], environment)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise ConfigurationError(f"{python} cannot be run ({error}); name an interpreter with --python") from error
-    if done.returncode:
-        said = (done.stderr.strip().splitlines() or ["it ended without a word"])[-1]
+    if said:
         raise ConfigurationError(
             f"{python} cannot run scenario_runner: {said}. Install what it needs beside linkvla (pip install "
             "'linkvla[leaderboard]'), or name an interpreter that has both with --python or EVALUATOR_PYTHON"

@@ -25,6 +25,7 @@ from linkvla.launch.evaluation.evaluators.contract import (
     Server,
     Standing,
 )
+from linkvla.launch.evaluation.evaluators.interpreter import complaint
 from linkvla.launch.evaluation.evaluators.log_signs import (
     beginning,
     client_gave_up,
@@ -44,7 +45,6 @@ ROUTES = "route.xml"
 CHECKPOINT = "checkpoint.json"
 MAX_CHECKPOINT_BYTES = 16 * 1024 * 1024  # of one route; a real one has a few kilobytes
 
-_PROBE_TIMEOUT = 120.0  # s
 _ANOTHER_PYTHON = "name a Python that has what it needs with --evaluator-python or EVALUATOR_PYTHON"
 _ROUTE_STARTS = "Preparing RouteScenario"
 _IMPORT_FAILS = re.compile(r"^(ModuleNotFoundError|ImportError|SyntaxError|pkg_resources\.\w+)\b.*", re.MULTILINE)
@@ -155,20 +155,10 @@ class OfficialEvaluator:
     def _probe(self, argv: list[str], cure: str) -> None:
         env = child_environment(self._paths, None, self.variables(None))
         try:
-            done = subprocess.run(
-                argv,
-                cwd=self._cwd,
-                env=env,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                timeout=_PROBE_TIMEOUT,
-            )
+            said = complaint(argv, env, self._cwd)
         except (OSError, subprocess.TimeoutExpired) as error:
             raise ConfigurationError(f"{self.python} cannot be used: {error}; {_ANOTHER_PYTHON}") from error
-        if done.returncode:
-            said = (done.stderr.strip() or done.stdout.strip() or "no output").splitlines()[-1]
+        if said:
             raise ConfigurationError(
                 f"{self.python} cannot import what {self._script} needs: {said}; {cure}, or {_ANOTHER_PYTHON}"
             )
