@@ -80,7 +80,7 @@ def decode(model: LinkVLAForDriving, prefix: Prefix, mode: str | None = None) ->
         if slot in END_POINTS:
             goal = END_POINTS.index(slot)
             append(prefix, goals[:, goal : goal + 1])
-        said[slot] = tables.score_actions(advance(model, prefix)[:, -1])
+        said[slot] = tables.score_actions(advance(prefix)[:, -1])
         before = slot
     logits = torch.stack([said[slot] for slot in range(_POINTS)], dim=1)
     goal_logits = logits[:, END_POINTS]

@@ -71,13 +71,13 @@ def one_shot(model: LinkVLAForDriving, batch: DrivingBatch, end_points: torch.Te
 def look_ahead(model: LinkVLAForDriving, prefix: Prefix) -> torch.Tensor:
     """Pass 1: logits (B, 2, cells) of the two end points."""
     append(prefix, prefix.tables.goals(len(prefix.pending)))
-    return prefix.tables.score_actions(advance(model, prefix)[:, -GOALS:])
+    return prefix.tables.score_actions(advance(prefix)[:, -GOALS:])
 
 
 def refine(model: LinkVLAForDriving, prefix: Prefix, end_points: torch.Tensor) -> torch.Tensor:
     """Pass 2: logits (B, 30, cells) of all points, given end points (B, 2, 2) in metres."""
     append(prefix, _slot_inputs(model, prefix.tables, end_points))
-    return prefix.tables.score_actions(advance(model, prefix, open_block=_open(model)))
+    return prefix.tables.score_actions(advance(prefix, open_block=_open(model)))
 
 
 def decode(

@@ -49,7 +49,7 @@ def generate(
     going = torch.ones(len(prefix.pending), dtype=torch.bool, device=prefix.pending.device)
     said: list[torch.Tensor] = []
     while len(said) < limit and bool(going.any()):
-        scores = prefix.tables.score_text(advance(model, prefix)[:, -1])
+        scores = prefix.tables.score_text(advance(prefix)[:, -1])
         best = scores.index_fill(-1, barred, float("-inf")).argmax(-1)
         token = torch.where(going, best, end)
         append(prefix, prefix.tables.embed(token[:, None]), valid=going[:, None])

@@ -41,4 +41,4 @@ def decode(model: LinkVLAForDriving, prefix: Prefix, mode: str | None = None) ->
     """One pass over the prefix and the queries. ``mode`` says how cells are read; there are none."""
     queries = _queries(model, len(prefix.pending))
     append(prefix, queries)
-    return Decoded(model.regression_head(advance(model, prefix)[:, -queries.shape[1] :]))
+    return Decoded(model.regression_head(advance(prefix)[:, -queries.shape[1] :]))
