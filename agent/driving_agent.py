@@ -24,6 +24,7 @@ from linkvla.agent.instruction.interface import Instruction
 from linkvla.agent.localization.localizer import Localizer
 from linkvla.agent.localization.state_estimator import EgoState
 from linkvla.agent.metric_info import MetricRecorder
+from linkvla.agent.navigation.plan_filling import filled
 from linkvla.agent.navigation.plan_formats import command_of
 from linkvla.agent.navigation.route_planner import Guidance, RoutePlanner
 from linkvla.agent.navigation.route_progress import RouteProgress
@@ -140,7 +141,9 @@ class LinkVLADriver:
             self.plan_own_route()
         self._localizer = Localizer(self._global_plan, self._global_plan_world_coord)
         points = np.array([(place.location.x, place.location.y) for place, _ in self._global_plan_world_coord])
-        self._route = RoutePlanner(points, [command_of(option) for _, option in self._global_plan_world_coord])
+        yaw = np.radians([place.rotation.yaw for place, _ in self._global_plan_world_coord])
+        commands = np.array([int(command_of(option)) for _, option in self._global_plan_world_coord])
+        self._route = RoutePlanner(*filled(points, yaw, commands))
         self._progress = RouteProgress(points)
 
     def _plan(self, frame: SensorFrame, state: EgoState, guidance: Guidance) -> Plan | None:

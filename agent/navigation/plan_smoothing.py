@@ -53,15 +53,30 @@ def spread(points: np.ndarray, yaw: np.ndarray, spans: list[tuple[int, int]]) ->
         sources.append(np.arange(done, first + 1))
         chord = float(np.hypot(*(points[last, :2] - points[first, :2])))
         share = np.linspace(0.0, 1.0, max(2, round(chord / _STEP)) + 1)[1:-1, None]
-        along = [np.array([np.cos(yaw[end]), np.sin(yaw[end]), 0.0]) * chord for end in (first, last)]
-        pieces.append(
-            (2 * share**3 - 3 * share**2 + 1) * points[first]
-            + (share**3 - 2 * share**2 + share) * along[0]
-            + (3 * share**2 - 2 * share**3) * points[last]
-            + (share**3 - share**2) * along[1]
-        )
+        pieces.append(cubic(points[first], points[last], chord, yaw[[first, last]], share))
         sources.append(np.rint(first + share[:, 0] * (last - first)).astype(int))
         done = last
     pieces.append(points[done:])
     sources.append(np.arange(done, len(points)))
     return np.concatenate(pieces), np.concatenate(sources)
+
+
+def cubic(start: np.ndarray, end: np.ndarray, length: float, headings: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """Places on the cubic that leaves ``start`` and joins ``end`` in given directions.
+
+    Args:
+        start, end: (d,) m, d = 2 or 3; the directions are level.
+        length: m, of the tangents; the distance between the two is a good one.
+        headings: (2,) rad, at start and end.
+        share: (k, 1) 0..1, where between the two.
+
+    Returns:
+        (k, d) m.
+    """
+    depart, arrive = (length * np.array([np.cos(heading), np.sin(heading), 0.0])[: len(start)] for heading in headings)
+    return (
+        (2 * share**3 - 3 * share**2 + 1) * start
+        + (share**3 - 2 * share**2 + share) * depart
+        + (3 * share**2 - 2 * share**3) * end
+        + (share**3 - share**2) * arrive
+    )

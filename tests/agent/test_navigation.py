@@ -1,6 +1,7 @@
 """Sparse plans: which points count as passed, which command is named."""
 
 from pathlib import Path
+from xml.etree import ElementTree
 
 import carla
 import numpy as np
@@ -9,7 +10,9 @@ import pytest
 import linkvla.agent
 from linkvla.agent.navigation.commands import spoken_commands
 from linkvla.agent.navigation.free_route import free_route
-from linkvla.agent.navigation.plan_formats import thin
+from linkvla.agent.navigation.plan_filling import filled
+from linkvla.agent.navigation.plan_formats import downsample, thin
+from linkvla.agent.navigation.road_graph import trace_route
 from linkvla.agent.navigation.route_planner import RoutePlanner
 from linkvla.model.interface.errors import RouteError
 from linkvla.model.interface.types import Command
@@ -89,3 +92,29 @@ def test_a_route_that_nobody_gives_ends_with_the_road():
     assert len(free_route(town, carla.Transform(carla.Location(50.0, 1.7, 0.0)))) == pytest.approx(50, abs=1)
     with pytest.raises(RouteError, match="road ends"):
         free_route(town, carla.Transform(carla.Location(99.9, 1.7, 0.0)))
+
+
+@pytest.mark.parametrize("name", ["Nutmeg", "Maple"])
+def test_a_plan_of_200_m_is_filled_within_a_metre_of_the_lane(name):
+    routes = Path(linkvla.agent.__file__).parents[1] / "launch" / "evaluation" / "routes" / "heldout.xml"
+    town = carla.Map(name, (routes.parents[2] / "sim" / "towns" / "data" / f"{name}.xodr").read_text())
+    added = 0
+    for element in ElementTree.parse(routes).iterfind(f"./route[@town='{name}']"):
+        places = [[float(place.get(axis)) for axis in "xyz"] for place in element.iterfind("./waypoints/position")]
+        route = trace_route(town, places)
+        line = np.stack([route.x, route.y], axis=1)
+        kept = downsample(route, 200.0)
+        points, commands = filled(line[kept], route.yaw_rad[kept], route.command[kept])
+        given = [np.flatnonzero((points == place).all(axis=1))[0] for place in line[kept]]
+        assert given == sorted(given) and commands[given].tolist() == route.command[kept].tolist()
+        assert max(np.hypot(*(line - place).T).min() for place in points) < 1.0
+        added += len(points) - len(kept)
+    assert added >= 5
+
+
+def test_a_plan_is_not_filled_where_it_bends_or_is_dense():
+    ends = np.array([(0.0, 0.0), (100.0, 100.0)])
+    assert len(filled(ends, np.array([0.0, np.pi / 2]), np.array([4, 4]))[0]) == 2
+    along = np.array([(0.0, 0.0), (52.0, 0.0), (160.0, 0.0)])
+    points, commands = filled(along, np.array([0.0, 2 * np.pi, 0.0]), np.array([4, 3, 4]))
+    assert points[:, 0] == pytest.approx([0, 52, 104, 160]) and commands.tolist() == [4, 3, 3, 4]
