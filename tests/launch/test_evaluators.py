@@ -9,6 +9,7 @@ import sys
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -212,13 +213,28 @@ def test_the_launcher_becomes_the_chosen_server_on_the_port_that_was_found(task)
     assert said.strip() == "served ['-carla-rpc-port=23155', '--port', '23155', '--seed', '23100'] mine"
 
 
-def test_bench2drive_refuses_routes_and_servers_that_would_crash_it(checkouts, task, tmp_path):
-    empty = ROUTE_XML.format(id="5", town="Maple").split("<scenarios>")[0] + "<scenarios/></route>"
-    routes = read_routes(_write(tmp_path / "empty.xml", f"<routes>{empty}</routes>"))
-    with pytest.raises(RouteError, match="'5' has no scenario"):
-        evaluator_named("bench2drive", server_named("sim")).check(routes)
+def test_bench2drive_refuses_a_server_that_it_cannot_start(checkouts):
     with pytest.raises(ConfigurationError, match="starts its own server"):
         evaluator_named("bench2drive", server_named("somewhere:2000"))
+
+
+@pytest.mark.parametrize("scenarios", ["", "<scenarios/>"])
+def test_a_route_without_a_scenario_has_one_for_bench2drive_only(checkouts, task, tmp_path, scenarios):
+    """Its evaluator asks for the name of the first; the result says that there was none."""
+    empty = ROUTE_XML.format(id="5", town="Maple").split("<scenarios>")[0] + f"{scenarios}</route>"
+    (route,) = read_routes(_write(tmp_path / "empty.xml", f"<routes>{empty}</routes>"))
+    task = replace(task, route=route)
+    judged = {}
+    for name in ("bench2drive", "leaderboard"):
+        evaluator = evaluator_named(name, server_named("sim"))
+        evaluator.command(task)
+        (judged[name],) = read_routes(task.folder / "route.xml")
+        _write(task.folder / "checkpoint.json", _checkpoint("Completed", scenario_name="NoScenario"))
+        assert evaluator.read(task, 0).record.scenario_name == ""
+    assert judged["leaderboard"].scenarios == () and judged["leaderboard"].keypoints == route.keypoints
+    (idle,) = judged["bench2drive"].scenarios
+    trigger = ElementTree.fromstring(idle.xml).find("trigger_point")
+    assert idle.name and abs(float(trigger.get("x"))) > 1e5 and judged["bench2drive"].keypoints == route.keypoints
 
 
 @pytest.mark.parametrize("status", ["Completed", "Failed", "Failed - TickRuntime", "Failed - Agent got blocked"])

@@ -77,6 +77,10 @@ class OfficialEvaluator:
         """Arguments that only this evaluator has."""
         return []
 
+    def route(self, task: RouteTask) -> RouteSpec:
+        """The route as this evaluator is to read it."""
+        return task.route
+
     def variables(self, task: RouteTask | None) -> dict[str, str]:
         """Variables of the environment that this evaluator needs."""
         return {}
@@ -96,7 +100,7 @@ class OfficialEvaluator:
 
     def command(self, task: RouteTask) -> ProcessSpec:
         """See ``Evaluator.command``."""
-        write_route_file(task.route, task.folder / ROUTES)
+        write_route_file(self.route(task), task.folder / ROUTES)
         host, port = self.server.address(task)
         arguments = {
             "--host": host,
@@ -181,12 +185,12 @@ def _record(task: RouteTask) -> RouteRecord | None:
         return None
     if record.status == "Started":
         return None
-    scenario = task.route.scenarios[0].name if task.route.scenarios else ""
+    scenario = (record.scenario_name or task.route.scenarios[0].name) if task.route.scenarios else ""
     return replace(
         record,
         route_id=task.route_id,
         town=record.town or task.route.town,
-        scenario_name=record.scenario_name or scenario,
+        scenario_name=scenario,
         save_name=record.save_name or task.route_id,
     )
 
