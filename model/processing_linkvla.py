@@ -14,7 +14,7 @@ from tokenizers import Encoding, Tokenizer
 from linkvla.model import prompts
 from linkvla.model.configuration_linkvla import TILES, LinkVLAConfig
 from linkvla.model.data.sample import Sample
-from linkvla.model.data.view import kept_rows, make_view
+from linkvla.model.data.view import kept_rows, make_kept, make_view
 from linkvla.model.interface.errors import ConfigurationError, ObservationError
 from linkvla.model.interface.types import Command, Observation
 from linkvla.model.modeling_linkvla import GOALS, IGNORED, DrivingBatch
@@ -32,6 +32,15 @@ class Query:
     next_command: int = Command.LANE_FOLLOW
     distance_to_command: float = 0.0
     navigation: str | None = None
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """The words of a batch; as in DrivingBatch."""
+
+    ids: torch.Tensor  # (B, P) int64
+    valid: torch.Tensor  # (B, P) bool
+    labels: torch.Tensor | None = None  # (B, P) int64
 
 
 class LinkVLAProcessor:
@@ -73,6 +82,10 @@ class LinkVLAProcessor:
             interpolation=self.config.interpolation,
             jpeg_quality=self.config.jpeg_quality,
         )
+
+    def kept(self, image: np.ndarray) -> np.ndarray:
+        """What ``view`` resizes: the kept rows of a camera frame, after the JPEG round trip where there is one."""
+        return make_kept(image, self._rig.width / self._rig.height, self.config.jpeg_quality)
 
     def pixels(
         self, views: np.ndarray, gain: np.ndarray | None = None, offset: np.ndarray | None = None
@@ -121,6 +134,15 @@ class LinkVLAProcessor:
         expected = (len(turns), *self.config.view_shape, 3)
         if views.shape != expected or views.dtype != np.uint8:
             raise ObservationError(f"views must be {expected} uint8, got {views.shape} {views.dtype}; use `view` first")
+        tokens = self.tokens(turns, open_answer)
+        points = torch.from_numpy(np.asarray(target_points, np.float32))
+        return DrivingBatch(self.pixels(views, gain, offset), tokens.ids, tokens.valid, points, tokens.labels)
+
+    def tokens(self, turns: Sequence[Turn], open_answer: bool = False) -> Tokens:
+        """The ids of B turns, padded on the left; ``open_answer`` as in ``encode``.
+
+        Raises ObservationError for a prompt that is too long.
+        """
         rows, answers = zip(*(self._ids(turn, open_answer) for turn in turns))
         length = max(map(len, rows))
         limit = self.config.text_config.max_position_embeddings - GOALS - self.config.slots
@@ -133,8 +155,7 @@ class LinkVLAProcessor:
             if answer:
                 labels[n, length - answer :] = ids[n, length - answer :]
         valid = torch.arange(length) >= torch.tensor([[length - len(row)] for row in rows])
-        points = torch.from_numpy(np.asarray(target_points, np.float32))
-        return DrivingBatch(self.pixels(views, gain, offset), ids, valid, points, None if open_answer else labels)
+        return Tokens(ids, valid, None if open_answer else labels)
 
     def _ids(self, turn: Turn, open_answer: bool) -> tuple[list[int], int]:
         """Token ids of a turn, and how many at the end belong to the answer."""

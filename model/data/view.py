@@ -63,6 +63,12 @@ def make_view(
     learnt from did (SimLingo section 1.2). Returns (size[0], size[1], 3) uint8. Raises ObservationError on any other
     shape.
     """
+    kept = np.ascontiguousarray(make_kept(image, aspect, jpeg_quality))
+    return cv2.resize(kept, (size[1], size[0]), interpolation=resampling(kept.shape[:2], size, interpolation))
+
+
+def make_kept(image: np.ndarray, aspect: float = 2.0, jpeg_quality: int | None = None) -> np.ndarray:
+    """The rows of a camera frame that the network sees, (kept rows, W, 3) uint8; arguments and errors as above."""
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
         raise ObservationError(f"camera frame must be (H, W, 3) uint8 RGB, got {image.shape} {image.dtype}")
     full = round(image.shape[1] / aspect)
@@ -74,11 +80,14 @@ def make_view(
         )
     if jpeg_quality is not None:
         image = _through_jpeg(image, jpeg_quality)
-    kept = np.ascontiguousarray(image[:rows])
+    return image[:rows]
+
+
+def resampling(shape: tuple[int, int], size: tuple[int, int], interpolation: str) -> int:
+    """OpenCV's number for how frames of ``shape`` (rows, columns) become views of ``size``."""
     # Area averaging only shrinks; a frame smaller than the view (tests, low quality) is stretched linearly.
-    shrinks = rows >= size[0] and image.shape[1] >= size[1]
-    method = {"area": cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR, "bicubic": cv2.INTER_CUBIC}[interpolation]
-    return cv2.resize(kept, (size[1], size[0]), interpolation=method)
+    shrinks = shape[0] >= size[0] and shape[1] >= size[1]
+    return {"area": cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR, "bicubic": cv2.INTER_CUBIC}[interpolation]
 
 
 def _through_jpeg(image: np.ndarray, quality: int) -> np.ndarray:

@@ -108,8 +108,10 @@ class ActionTokenizer:
 
         Not clamped. Raises ObservationError on NaN or infinity, which would otherwise become a valid-looking id.
         """
-        if not bool(torch.isfinite(points).all()):
-            raise ObservationError("waypoints must be finite before they are tokenised, got NaN or infinity")
+        _refuse_broken(points)
+        return self._coordinates(points)
+
+    def _coordinates(self, points: torch.Tensor) -> torch.Tensor:
         warped = self.warp(points)
         return torch.stack([warped[..., 0], warped[..., 1] + self.half_y], dim=-1)
 
@@ -119,6 +121,11 @@ class ActionTokenizer:
         Points beyond the grid are first brought in, see ``beyond``; points behind the ego are clamped to x = 0. Raises
         ObservationError on NaN or infinity.
         """
+        _refuse_broken(points)
+        return self.cells(points)
+
+    def cells(self, points: torch.Tensor) -> torch.Tensor:
+        """``encode`` for points that are known to be finite: it need not look at values, so no device has to wait."""
         i, j = self._nodes(points).unbind(-1)
         return i * self.nodes_y + j
 
@@ -186,13 +193,14 @@ class ActionTokenizer:
     def _nodes(self, points: torch.Tensor) -> torch.Tensor:
         """Nearest node (..., 2), int64, of points (..., 2) in metres, those beyond the grid brought in."""
         if self.beyond == "ray":
-            border_x = float(self.unwarp(torch.tensor(self.nodes_x - 1.0)))
-            border_y = float(self.unwarp(torch.tensor(float(self.half_y))))
+            border_x, border_y = self._metres(self.nodes_x - 1), self._metres(self.half_y)
             excess = torch.maximum(points[..., 0] / border_x, points[..., 1].abs() / border_y).clamp(min=1.0)
             points = points / excess[..., None]
-        nodes = self.coordinates(points).round().long()
-        last = torch.tensor([self.nodes_x - 1, self.nodes_y - 1], device=points.device)
-        return torch.minimum(nodes.clamp(min=0), last)
+        i, j = self._coordinates(points).round().long().unbind(-1)
+        return torch.stack([i.clamp(0, self.nodes_x - 1), j.clamp(0, self.nodes_y - 1)], dim=-1)
+
+    def _metres(self, cells: int) -> float:
+        return math.expm1(cells * self.step) / self.k
 
     def _bell(self, centre: torch.Tensor, nodes: int) -> torch.Tensor:
         distance = torch.arange(nodes, device=centre.device) - centre[..., None]
@@ -209,9 +217,14 @@ class ActionTokenizer:
         mean = (window * offsets).sum(-1) / window.sum(-1)
         # Neighbour k of a discretised Gaussian says mu = k/2 + sigma^2 (log p_k - log p_0) / k; its weight is
         # k^2 p_k / p_0, the inverse variance of that estimate.
-        k = torch.where(offsets == 0, 1, offsets).float()
+        k = offsets.masked_fill(offsets == 0, 1).float()
         odds = (window / window[..., _WINDOW : _WINDOW + 1]).clamp(min=1e-12)
         estimate = k / 2 + self.sigma**2 * odds.log() / k
         trust = k.square() * odds * inside * (offsets != 0)
         fitted = ((estimate * trust).sum(-1) / trust.sum(-1)).clamp(-_WINDOW, _WINDOW)
         return mode + torch.where(inside.all(-1), mean, fitted)
+
+
+def _refuse_broken(points: torch.Tensor) -> None:
+    if not bool(torch.isfinite(points).all()):
+        raise ObservationError("waypoints must be finite before they are tokenised, got NaN or infinity")
