@@ -85,3 +85,7 @@ def main() -> None:
         app()
     except Exception as error:
         sys.exit(report(error))
+
+
+if __name__ == "__main__":
+    main()

@@ -23,8 +23,8 @@ Benchmark = Annotated[
     typer.Option(
         "--benchmark",
         "--routes",
-        metavar="bench2drive|bench2drive-dev10|leaderboard|FILE",
-        help="What to drive: a benchmark from your checkout of it, or a route file.",
+        metavar="bench2drive|bench2drive-dev10|leaderboard|heldout|scenarios|FILE",
+        help="What to drive: a benchmark from your checkout of it, routes of ours, or a route file.",
     ),
 ]
 Evaluator = Annotated[

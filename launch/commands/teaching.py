@@ -77,10 +77,20 @@ def collect(
 
 
 def train(
-    data: Annotated[
-        list[str], typer.Option(metavar="FOLDER[=SHARE]", help="Recordings to learn from. May be given more than once.")
-    ],
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder for the run; the checkpoint appears in it.")],
+    data: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FOLDER[=SHARE]", help="Recordings to learn from. May be given more than once."),
+    ] = None,
+    recipe: Annotated[
+        str,
+        typer.Option(
+            metavar="nano|FILE.yaml",
+            help="Everything from nothing to a checkpoint, recordings and evaluations too; needs only --out. The same "
+            "command goes on where it stopped.",
+        ),
+    ] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="With --recipe: print its commands, run nothing.")] = False,
     seconds: Annotated[float | None, typer.Option(metavar="S", min=1, help="Training time.")] = None,
     samples: Annotated[int | None, typer.Option(metavar="N", min=1, help="Samples to see.")] = None,
     held_out: Annotated[
@@ -115,9 +125,26 @@ def train(
 
     `linkvla train --data data/random --preset token --init-vision linkvla-nano --samples 100000 --out output/token`:
     a row of the paper's ablation
+
+    `linkvla train --recipe nano --out output/nano`: the shipped network from nothing, in some hours
     """
+    if recipe:
+        if data or samples or seconds or resume or init or init_vision or held_out or preset or setting:
+            raise typer.BadParameter("--recipe says it all; give only --out beside it, or write a recipe of your own")
+        _follow(recipe, out, dry_run)
+        return
+    if not data:
+        raise typer.BadParameter("give --data FOLDER, or --recipe")
     from linkvla.model.training.command import recipe_from
     from linkvla.model.training.trainer import train
 
-    recipe = recipe_from(setting or [], preset or [], total_samples=samples, total_seconds=seconds, threads=threads)
-    train(recipe, data, out, resume, init=init, init_vision=init_vision, held_out=held_out or [])
+    settings = recipe_from(setting or [], preset or [], total_samples=samples, total_seconds=seconds, threads=threads)
+    result = train(settings, data, out, resume, init=init, init_vision=init_vision, held_out=held_out or [])
+    raise typer.Exit(130 if result.interrupted else 0)
+
+
+def _follow(recipe: str, out: Path, dry_run: bool) -> None:
+    from linkvla.launch.curriculum.curriculum import read_curriculum
+    from linkvla.launch.curriculum.follow import follow, show
+
+    (show if dry_run else follow)(read_curriculum(recipe), out)

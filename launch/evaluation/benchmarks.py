@@ -1,6 +1,6 @@
-"""Benchmarks by name: which route file of the user's checkouts that is, and which routes it must hold.
+"""Benchmarks by name: which route file that is, of the user's checkouts or of ours, and which routes it must hold.
 
-Route files belong to those who made them, so none of them ships here.
+Route files belong to those who made them, so only our own ship here.
 """
 
 from __future__ import annotations
@@ -43,7 +43,10 @@ _PUBLISHED = {
     "leaderboard-training": _Published(*_LEADERBOARD, "data/routes_training.xml", 90),
 }
 
-BENCHMARKS = tuple(_PUBLISHED)
+SHIPPED = Path(__file__).resolve().parent / "routes"
+"""Our own route files, each a benchmark by its name: heldout, training, scenarios, smoke."""
+
+BENCHMARKS = (*_PUBLISHED, *sorted(file.stem for file in SHIPPED.glob("*.xml")))
 
 
 def benchmark_file(benchmark: str) -> Path:
@@ -58,6 +61,8 @@ def benchmark_file(benchmark: str) -> Path:
     """
     published = _PUBLISHED.get(benchmark)
     if published is None:
+        if benchmark in BENCHMARKS:
+            return SHIPPED / f"{benchmark}.xml"
         if not Path(benchmark).exists():
             raise ConfigurationError(
                 f"there is no route file {benchmark}; give one, or a benchmark's name: {', '.join(BENCHMARKS)}"
