@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from linkvla.launch.sim.errors import TownError
+from linkvla.launch.sim.world.later_places import with_later_places
 from linkvla.launch.sim.world.missing_signals import has_signals, with_signals
 from linkvla.launch.sim.world.opendrive import RoadFile, read_road_file
 from linkvla.launch.sim.world.signals import stop_sign_sites, traffic_light_sites
@@ -69,7 +70,7 @@ def _read(name: str, file: Path) -> Town:
     except (OSError, UnicodeDecodeError) as error:
         raise TownError(f"town {name}: cannot read {file} ({error})") from error
     if not has_signals(xodr):
-        xodr = with_signals(xodr, _road_network(name, xodr)[1])
+        xodr = with_later_places(name, with_signals(xodr, _road_network(name, xodr)[1]))
     return town_from_xodr(name, xodr, _buildings(file.with_suffix(".buildings.json")))
 
 
