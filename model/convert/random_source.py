@@ -45,7 +45,7 @@ class Shape:
 def write_random_source(folder: Path, shape: Shape, seed: int = 0) -> None:
     """Write config, tokenizer and bfloat16 weights, 1.9 GB for the default shape, into an existing folder."""
     (folder / "config.json").write_text(json.dumps(_configuration(shape), indent=1) + "\n")
-    _write_tokenizer(folder, shape)
+    write_random_tokenizer(folder, shape)
     generator = torch.Generator().manual_seed(seed)
     write_weights(folder, _tensors(shape, generator), shard_bytes=1 << 40)  # the original is one file
 
@@ -85,7 +85,8 @@ def _configuration(shape: Shape) -> dict:
     }
 
 
-def _write_tokenizer(folder: Path, shape: Shape) -> None:
+def write_random_tokenizer(folder: Path, shape: Shape) -> None:
+    """Write the tokenizer alone: its three files, into an existing folder."""
     tokenizer = byte_level(models.BPE())
     trainer = trainers.BpeTrainer(
         vocab_size=min(shape.vocabulary, 1000),
