@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from types import ModuleType
 
+import torch
+
 from linkvla.model.decoding import autoregressive, coarse_to_fine, hypotheses, regression
 from linkvla.model.decoding.decoded import Decoded
 from linkvla.model.decoding.prefix import Prefix, begin
@@ -24,6 +26,11 @@ def check_candidates(action_head: str, candidates: int) -> None:
             f"hypotheses must be 1 or more, and 1 unless the action head is coarse_to_fine; got {candidates} with "
             f"{action_head}"
         )
+
+
+def opening(model: LinkVLAForDriving, prefix: Prefix) -> torch.Tensor:
+    """(B, k, width): the embeddings that the configuration's ``action_head`` reads first."""
+    return _DECODERS[model.config.action_head].opening(model, prefix)
 
 
 def act(model: LinkVLAForDriving, prefix: Prefix, mode: str | None = None, candidates: int = 1) -> Decoded:

@@ -12,11 +12,12 @@ its slot here too, as in the refinement block.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 
 from linkvla.model.decoding.decoded import END_POINTS, Decoded, certainty, reader
-from linkvla.model.decoding.prefix import Prefix, advance, append
+from linkvla.model.decoding.prefix import Prefix, advance, append, read_opening
 from linkvla.model.interface.types import PATH_POINTS, SPEED_WAYPOINTS
 from linkvla.model.modeling_linkvla import DrivingBatch, Hidden, LinkVLAForDriving, Tables
 
@@ -65,23 +66,24 @@ def one_shot(model: LinkVLAForDriving, batch: DrivingBatch, points: torch.Tensor
     return Training(tables, model.forward_block(batch, tables, block, causal=block.shape[1]))
 
 
+def opening(model: LinkVLAForDriving, prefix: Prefix) -> torch.Tensor:
+    """(B, 1, width): what the first pass reads, the goal token of the path."""
+    return prefix.tables.goals(len(prefix.pending))[:, :1]
+
+
 def decode(model: LinkVLAForDriving, prefix: Prefix, mode: str | None = None) -> Decoded:
     """Thirty passes over one cached prefix, greedy: the next input is the best cell, whatever ``mode`` reads.
 
     ``mode`` is "soft" (local expectation) or "hard" (cell centres), by default the configuration's.
     """
     read, tables = reader(model, mode), prefix.tables
-    goals = tables.goals(len(prefix.pending))
-    said: dict[int, torch.Tensor] = {}
-    before = None
-    for slot in ORDER:
-        if before is not None:
-            append(prefix, _token(model, tables, said[before].argmax(-1, keepdim=True), [before]))
+    waypoint_goal = tables.goals(len(prefix.pending))[:, 1:]
+    said = {ORDER[0]: tables.score_actions(read_opening(prefix, opening(model, prefix))[:, -1])}
+    for before, slot in pairwise(ORDER):
+        append(prefix, _token(model, tables, said[before].argmax(-1, keepdim=True), [before]))
         if slot in END_POINTS:
-            goal = END_POINTS.index(slot)
-            append(prefix, goals[:, goal : goal + 1])
+            append(prefix, waypoint_goal)
         said[slot] = tables.score_actions(advance(prefix)[:, -1])
-        before = slot
     logits = torch.stack([said[slot] for slot in range(_POINTS)], dim=1)
     goal_logits = logits[:, END_POINTS]
     return Decoded(read(logits), certainty(goal_logits), goal_logits, logits)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import torch
 
 from linkvla.model.decoding.decoded import Decoded, certainty, reader
-from linkvla.model.decoding.prefix import Prefix, advance, append
+from linkvla.model.decoding.prefix import Prefix, advance, append, read_opening
 from linkvla.model.interface.types import PATH_POINTS, SPEED_WAYPOINTS
 from linkvla.model.modeling_linkvla import GOALS, DrivingBatch, Hidden, LinkVLAForDriving, Tables
 
@@ -50,7 +50,7 @@ def coarse_line(end_points: torch.Tensor) -> torch.Tensor:
 
 
 def _slot_inputs(model: LinkVLAForDriving, tables: Tables, end_points: torch.Tensor) -> torch.Tensor:
-    cells = model.action_tokenizer.encode(coarse_line(end_points.float()))
+    cells = model.action_tokenizer.cells(coarse_line(end_points.float()))
     return tables.embed_actions(cells) + model.slot_embedding
 
 
@@ -68,10 +68,14 @@ def one_shot(model: LinkVLAForDriving, batch: DrivingBatch, end_points: torch.Te
     return Training(tables, model.forward_block(batch, tables, block, causal))
 
 
+def opening(model: LinkVLAForDriving, prefix: Prefix) -> torch.Tensor:
+    """(B, 2, width): what pass 1 reads, the two goal tokens."""
+    return prefix.tables.goals(len(prefix.pending))
+
+
 def look_ahead(model: LinkVLAForDriving, prefix: Prefix) -> torch.Tensor:
     """Pass 1: logits (B, 2, cells) of the two end points."""
-    append(prefix, prefix.tables.goals(len(prefix.pending)))
-    return prefix.tables.score_actions(advance(prefix)[:, -GOALS:])
+    return prefix.tables.score_actions(read_opening(prefix, opening(model, prefix)))
 
 
 def refine(model: LinkVLAForDriving, prefix: Prefix, end_points: torch.Tensor) -> torch.Tensor:

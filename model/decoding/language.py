@@ -6,13 +6,15 @@ leaves it where an action decoder can go on: behind a complete turn.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from tokenizers import Tokenizer
 from torch.nn import functional
 
-from linkvla.model.decoding.prefix import Prefix, advance, append
+from linkvla.model.decoding.prefix import Prefix, advance, append, keep
+from linkvla.model.decoding.recall import Recall
 from linkvla.model.modeling_linkvla import IGNORED, DrivingBatch, LinkVLAForDriving
 from linkvla.model.prompts import ANSWER, TURN_END
 
@@ -27,6 +29,46 @@ class Answers:
     texts: list[str]  # as generated; see ``prompts.without_marker``
     tokens: list[int]  # tokens generated, with the end of turn where it was reached
     closed_by_force: list[bool]  # the limit was reached first
+    drafted: list[int]  # tokens that were guessed
+    accepted: list[int]  # those of them that were right
+    passes: int  # forward passes of the language model in which words were read, for all samples together
+
+
+class _Speech:
+    """One sample's answer as it grows."""
+
+    def __init__(self, limit: int, end: int, recall: Recall | None) -> None:
+        self.tokens: list[int] = []
+        self.drafted = self.accepted = 0
+        self._limit, self._end, self._recall = limit, end, recall
+
+    @property
+    def closed(self) -> bool:
+        return self.tokens[-1:] == [self._end]
+
+    @property
+    def going(self) -> bool:
+        return not self.closed and len(self.tokens) < self._limit
+
+    def proposal(self) -> list[int]:
+        """A guess of the next tokens, with room left for one behind them."""
+        if self._recall is None or not self.going:
+            return []
+        return self._recall.propose(self.tokens)[: self._limit - len(self.tokens) - 1]
+
+    def hear(self, proposal: Sequence[int], best: Sequence[int]) -> tuple[int, list[int]]:
+        """Say what is right of a proposal and the true token after that; how much was right, and that token.
+
+        ``best``: the most probable token at the place of each proposed one, and at the place behind them. There is no
+        true token where the turn is over.
+        """
+        right = next((n for n, token in enumerate(proposal) if token != best[n]), len(proposal))
+        self.tokens += proposal[:right]
+        self.drafted += len(proposal)
+        self.accepted += right
+        true = [best[right]] if self.going else []
+        self.tokens += true
+        return right, true
 
 
 def generate(
@@ -35,37 +77,70 @@ def generate(
     prefix: Prefix,
     limit: int = MAX_TOKENS,
     closing: str = f" {ANSWER}",
+    recalls: Sequence[Recall] | None = None,
+    opening: torch.Tensor | None = None,
 ) -> Answers:
     """Complete the open answers of ``prefix``, greedily, with at most ``limit`` tokens each.
 
     Only text can be said: no action cell, no goal, no special token but the end of turn. Samples that end early are
     hidden while the others go on. Where the limit is reached, ``closing`` and the end of turn are put in, so that what
     follows finds the end of a turn in any case; the last tokens are left pending, to be read in one pass with it.
+
+    ``recalls``, one per sample, make it faster and change nothing: what they propose is read together with what is
+    pending, and as much of it is said as greedy decoding would have said; each answer is remembered. A token whose
+    rival is as probable up to rounding may fall either way, as between any two ways to compute the same sum.
+
+    ``opening`` (B, k, width): what the action decoder reads first. It is read along behind a proposal that ends the
+    turn; if the proposal was right, the decoder's first pass is done (``prefix.opened``).
     """
     end = tokenizer.token_to_id(TURN_END)
     added = tokenizer.get_added_tokens_decoder()
     barred = [number for number, token in added.items() if token.special and number != end]
     barred = torch.tensor(barred, device=prefix.pending.device)
-    going = torch.ones(len(prefix.pending), dtype=torch.bool, device=prefix.pending.device)
-    said: list[torch.Tensor] = []
-    while len(said) < limit and bool(going.any()):
-        scores = prefix.tables.score_text(advance(prefix)[:, -1])
-        best = scores.index_fill(-1, barred, float("-inf")).argmax(-1)
-        token = torch.where(going, best, end)
-        append(prefix, prefix.tables.embed(token[:, None]), valid=going[:, None])
-        said.append(token)
-        going = going & (token != end)
-    if bool(going.any()):
-        ids = torch.tensor([*tokenizer.encode(closing, add_special_tokens=False).ids, end], device=going.device)
-        append(
-            prefix,
-            prefix.tables.embed(ids.expand(len(going), -1)),
-            valid=going[:, None].expand(-1, len(ids)),
-        )
-    rows = torch.stack(said, dim=1).tolist() if said else [[] for _ in range(len(going))]
-    cut = [row[: row.index(end) + 1] if end in row else row for row in rows]
-    texts = [tokenizer.decode(row, skip_special_tokens=True).strip() for row in cut]
-    return Answers(texts, [len(row) for row in cut], going.tolist())
+    speeches = [_Speech(limit, end, recall) for recall in recalls or [None] * len(prefix.pending)]
+    passes = prefix.passes
+    while any(speech.going for speech in speeches):
+        proposals = [speech.proposal() for speech in speeches]
+        guessed = max(map(len, proposals))
+        if guessed:
+            _append(prefix, proposals)
+        ends = all(speech.closed or proposal[-1:] == [end] for speech, proposal in zip(speeches, proposals))
+        ahead = opening.shape[1] if ends and opening is not None else 0
+        if ahead:
+            append(prefix, opening)
+        hidden = advance(prefix)
+        block = hidden[:, hidden.shape[1] - ahead - guessed - 1 : hidden.shape[1] - ahead]
+        best = prefix.tables.score_text(block).index_fill_(-1, barred, float("-inf")).argmax(-1).tolist()
+        right, true = zip(*(speech.hear(*heard) for speech, *heard in zip(speeches, proposals, best)))
+        if ahead and not any(true):
+            prefix.opened = hidden[:, -ahead:]
+            break
+        keep(prefix, guessed + ahead, right)
+        if any(true):
+            _append(prefix, true)
+    if not all(speech.closed for speech in speeches):
+        words = [*tokenizer.encode(closing, add_special_tokens=False).ids, end]
+        _append(prefix, [[] if speech.closed else words for speech in speeches])
+    for speech, recall in zip(speeches, recalls or ()):
+        recall.remember(speech.tokens)
+    return Answers(
+        [tokenizer.decode(speech.tokens, skip_special_tokens=True).strip() for speech in speeches],
+        [len(speech.tokens) for speech in speeches],
+        [not speech.closed for speech in speeches],
+        [speech.drafted for speech in speeches],
+        [speech.accepted for speech in speeches],
+        prefix.passes - passes,
+    )
+
+
+def _append(prefix: Prefix, rows: Sequence[Sequence[int]]) -> None:
+    """Queue tokens, of which some samples may have fewer than others."""
+    device, longest = prefix.pending.device, max(map(len, rows))
+    ids = torch.tensor([[*row, *[0] * (longest - len(row))] for row in rows], device=device)
+    valid = None
+    if min(map(len, rows)) < longest:
+        valid = torch.arange(longest, device=device) < torch.tensor([[len(row)] for row in rows], device=device)
+    append(prefix, prefix.tables.embed(ids), valid)
 
 
 @torch.inference_mode()

@@ -7,6 +7,7 @@ of the language model.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -45,6 +46,7 @@ class Prefix:
     length: int = 0  # positions read
     valid: torch.Tensor | None = None  # (B, length) bool; None where nothing is hidden
     passes: int = 0  # forward passes of the language model
+    opened: torch.Tensor | None = None  # (B, k, width): hidden states of what a decoder opens with, if it was read
 
 
 def begin(model: LinkVLAForDriving, batch: DrivingBatch) -> Prefix:
@@ -77,6 +79,34 @@ def advance(prefix: Prefix, open_block: bool = False) -> torch.Tensor:
     prefix.pending, prefix.pending_valid = pending[:, :0], None
     prefix.passes += 1
     return hidden
+
+
+def read_opening(prefix: Prefix, opening: torch.Tensor) -> torch.Tensor:
+    """Hidden states (B, k, width) of the embeddings that a decoder begins with: one pass, or none where whoever wrote
+    the words before them had them read already.
+    """
+    opened, prefix.opened = prefix.opened, None
+    if opened is not None:
+        return opened
+    append(prefix, opening)
+    return advance(prefix)[:, -opening.shape[1] :]
+
+
+def keep(prefix: Prefix, count: int, kept: Sequence[int]) -> None:
+    """Of the last ``count`` positions that were read, sample n keeps the first ``kept[n]``; the others never were.
+
+    They are forgotten where no sample keeps them, and hidden where another one does.
+    """
+    start, most = prefix.length - count, max(kept)
+    rewind(prefix, start + most)
+    if min(kept) == most:
+        return
+    device = prefix.pending.device
+    held = torch.arange(most, device=device) < torch.tensor(kept, device=device)[:, None]
+    if prefix.valid is not None:
+        prefix.valid = torch.cat([prefix.valid[:, :start], prefix.valid[:, start:] & held], dim=1)
+    else:
+        prefix.valid = _joined(None, (len(kept), start), held, held.shape, device)
 
 
 def rewind(prefix: Prefix, length: int) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 
 from linkvla.model.decoding.decoded import Decoded
-from linkvla.model.decoding.prefix import Prefix, advance, append
+from linkvla.model.decoding.prefix import Prefix, read_opening
 from linkvla.model.modeling_linkvla import DrivingBatch, Hidden, LinkVLAForDriving, Tables
 
 
@@ -37,8 +37,11 @@ def one_shot(model: LinkVLAForDriving, batch: DrivingBatch) -> Training:
     return Training(tables, hidden, model.regression_head(hidden.block))
 
 
+def opening(model: LinkVLAForDriving, prefix: Prefix) -> torch.Tensor:
+    """(B, 30, width): what the one pass reads, the queries."""
+    return _queries(model, len(prefix.pending))
+
+
 def decode(model: LinkVLAForDriving, prefix: Prefix, mode: str | None = None) -> Decoded:
     """One pass over the prefix and the queries. ``mode`` says how cells are read; there are none."""
-    queries = _queries(model, len(prefix.pending))
-    append(prefix, queries)
-    return Decoded(model.regression_head(advance(prefix)[:, -queries.shape[1] :]))
+    return Decoded(model.regression_head(read_opening(prefix, opening(model, prefix))))

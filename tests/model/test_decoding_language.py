@@ -1,13 +1,16 @@
 """Words from a cached prefix: against generation without a cache, early ends, forced ends, and actions after words."""
 
+import random
+
 import numpy as np
 import pytest
 import torch
 
-from linkvla.model import prompts
+from linkvla.model import decoding, prompts
 from linkvla.model.decoding import act
 from linkvla.model.decoding.language import generate, text_log_probability
 from linkvla.model.decoding.prefix import begin
+from linkvla.model.decoding.recall import Recall
 from linkvla.model.modeling_linkvla import DrivingBatch
 from linkvla.model.processing_linkvla import Query
 from linkvla.model.prompts import without_marker
@@ -112,6 +115,98 @@ def test_one_pass_per_token_and_the_last_one_waits_for_the_actions(talker):
     assert prefix.passes == 5
     act(model, prefix)
     assert prefix.passes == 7
+
+
+def whole(row: list[int]) -> list[int]:
+    """A row of what would be said, up to its end of turn."""
+    return row[: row.index(END) + 1] if END in row else row
+
+
+def take(batch: DrivingBatch, rows) -> DrivingBatch:
+    """Some rows of a batch."""
+    return DrivingBatch(*(v[rows] for v in (batch.pixel_values, batch.input_ids, batch.valid, batch.target_points)))
+
+
+def memories(kind: str, said: torch.Tensor) -> list[Recall]:
+    """What each row remembers: what it is about to say, something like it, or something else."""
+    rng = random.Random(kind)
+    answers = [whole(row) for row in said.tolist()]
+    if kind == "the next row's":
+        return [Recall([answer]) for answer in answers[1:] + answers[:1]]
+    if kind == "all rows'":
+        return [Recall(answers) for _ in answers]
+    for answer in answers:
+        if kind == "one word wrong":
+            answer[rng.randrange(len(answer))] = rng.choice(answers[0])
+        elif kind == "a word left out":
+            answer.pop(rng.randrange(len(answer)))
+        elif kind == "a word too many":
+            answer.insert(rng.randrange(len(answer)), rng.choice(answers[0]))
+        elif kind == "nonsense":
+            answer[:] = [rng.randrange(300, 400) for _ in range(rng.randrange(30))]
+        elif kind == "cut":
+            del answer[rng.randrange(len(answer)) :]
+    return [Recall([answer]) for answer in answers]
+
+
+KINDS = (
+    "right", "one word wrong", "a word left out", "a word too many", "nonsense", "cut", "the next row's", "all rows'",
+)  # fmt: skip
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_draft_changes_neither_words_nor_actions(talker, kind):
+    """All rows as one batch and each row alone: what is wrong is hidden there, forgotten here."""
+    model, processor, together, said = talker
+    for rows in (slice(None), *(slice(n, n + 1) for n in range(ROWS))):
+        batch = take(together, rows)
+        plain, drafted = begin(model, batch), begin(model, batch)
+        expected = generate(model, processor.tokenizer, plain, STEPS)
+        recalls, opening = memories(kind, said)[rows], decoding.opening(model, drafted)
+        answers = generate(model, processor.tokenizer, drafted, STEPS, recalls=recalls, opening=opening)
+        for name in ("texts", "tokens", "closed_by_force"):
+            assert getattr(answers, name) == getattr(expected, name)
+        assert answers.passes <= expected.passes == max(expected.tokens)
+        assert all(map(int.__le__, answers.accepted, answers.tokens))
+        decoded = [act(model, prefix) for prefix in (plain, drafted)]
+        torch.testing.assert_close(decoded[0].fine_logits, decoded[1].fine_logits, atol=5e-5, rtol=0)
+
+
+@torch.no_grad()
+def test_token_by_token_actions_go_on_behind_a_draft(talker):
+    model, processor, batch, said = talker
+    model.config.action_head = "autoregressive"
+    decoded = []
+    for recalls in (None, memories("right", said)):
+        prefix = begin(model, take(batch, slice(1, 2)))
+        recalls = recalls and recalls[1:2]
+        generate(model, processor.tokenizer, prefix, STEPS, recalls=recalls, opening=decoding.opening(model, prefix))
+        decoded.append(act(model, prefix))
+    torch.testing.assert_close(decoded[0].fine_logits, decoded[1].fine_logits, atol=5e-5, rtol=0)
+
+
+@torch.no_grad()
+def test_words_that_were_guessed_right_cost_no_pass(talker):
+    """The prompt, the words and the goals in one pass, the thirty points in the other, as without words."""
+    model, processor, batch, said = talker
+    ended = torch.tensor([END in row for row in said.tolist()])
+    batch = take(batch, ended)
+    recalls = [Recall([whole(row)]) for row in said[ended].tolist()]
+    prefix = begin(model, batch)
+    opening = decoding.opening(model, prefix)
+    answers = generate(model, processor.tokenizer, prefix, STEPS, recalls=recalls, opening=opening)
+    assert answers.accepted == answers.drafted == answers.tokens and answers.passes == 1
+    act(model, prefix)
+    assert prefix.passes == 2
+
+
+@torch.no_grad()
+def test_an_answer_is_the_next_ones_draft(talker):
+    model, processor, batch, _ = talker
+    recalls = [Recall() for _ in range(ROWS)]
+    first, second = (generate(model, processor.tokenizer, begin(model, batch), STEPS, recalls=recalls) for _ in "12")
+    assert second.texts == first.texts and second.passes <= 2 < first.passes
 
 
 @torch.no_grad()
