@@ -14,7 +14,9 @@ from linkvla.model.tokenizer.action_tokenizer import ActionTokenizer
 LIKELY_CELLS = 12
 """How many cells of an end point are told to those who look at a plan: the rest of the grid is as good as dark."""
 
-END_POINTS = [PATH_POINTS - 1, PATH_POINTS + SPEED_WAYPOINTS - 1]
+_POINTS = PATH_POINTS + SPEED_WAYPOINTS
+
+END_POINTS = [PATH_POINTS - 1, _POINTS - 1]
 """Where the end points are among the thirty: last path point, last speed waypoint."""
 
 
@@ -32,6 +34,40 @@ class Decoded:
     def end_points(self) -> torch.Tensor:
         """(B, 2, 2): last path point and last speed waypoint."""
         return self.points[:, END_POINTS]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a plan is made of, in main memory; as in Decoded."""
+
+    points: torch.Tensor  # (B, 30, 2) float32
+    certainty: torch.Tensor | None = None  # (B, 2)
+    likely: torch.Tensor | None = None  # (B, 2, count, 3), see ``likely_cells``
+    hypothesis: torch.Tensor | None = None  # (B,)
+
+
+def packed(decoded: Decoded, grid: ActionTokenizer) -> torch.Tensor:
+    """(B, n) float32: an Outcome in one tensor, so that one copy brings it from the device; see ``unpacked``."""
+    parts = [decoded.points.flatten(1)]
+    if decoded.goal_logits is not None:
+        parts += [decoded.certainty, likely_cells(decoded.goal_logits, grid).flatten(1)]
+    if decoded.hypothesis is not None:
+        parts.append(decoded.hypothesis[:, None])
+    return torch.cat([part.float() for part in parts], dim=1)
+
+
+def unpacked(rows: torch.Tensor) -> Outcome:
+    """The Outcome of rows (B, n) that ``packed`` has made."""
+    points, rest = rows.tensor_split([2 * _POINTS], dim=1)
+    points = points.unflatten(1, (_POINTS, 2))
+    if not rest.shape[1]:
+        return Outcome(points)
+    cells = 3 * len(END_POINTS)
+    likely = (rest.shape[1] - len(END_POINTS)) // cells * cells
+    sure, likely, taken = rest.tensor_split([len(END_POINTS), len(END_POINTS) + likely], dim=1)
+    return Outcome(
+        points, sure, likely.unflatten(1, (len(END_POINTS), -1, 3)), taken[:, 0].long() if taken.shape[1] else None
+    )
 
 
 def certainty(goal_logits: torch.Tensor) -> torch.Tensor:
