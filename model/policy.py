@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,17 +15,17 @@ import torch
 from linkvla.model import prompts
 from linkvla.model.checkpoint_folder import load_checkpoint
 from linkvla.model.data.view import CameraRig
-from linkvla.model.decoding import act, check_candidates
-from linkvla.model.decoding.decoded import Decoded, likely_cells
+from linkvla.model.decoding import check_candidates
+from linkvla.model.decoding.decoded import Outcome
 from linkvla.model.decoding.language import Answers, generate, text_log_probability
-from linkvla.model.decoding.prefix import begin
-from linkvla.model.interface.errors import ConfigurationError
+from linkvla.model.decoding.prefix import Prefix
+from linkvla.model.interface.errors import CheckpointError, ConfigurationError
 from linkvla.model.interface.types import PATH_POINTS, Observation, Plan
 from linkvla.model.language.agreement import check
-from linkvla.model.modeling_linkvla import DrivingBatch, LinkVLAForDriving
+from linkvla.model.modeling_linkvla import LinkVLAForDriving
 from linkvla.model.processing_linkvla import LinkVLAProcessor
 from linkvla.model.prompts import Turn
-from linkvla.model.tokenizer.action_tokenizer import ActionTokenizer
+from linkvla.model.runner import Runner, fastest_runner
 
 
 def check_device(device: str) -> None:
@@ -48,6 +50,7 @@ class LinkVLAPolicy:
             ``prompts.NAVIGATION_STYLES``.
         check_every: have every so manyth plan that came with words, or from an instruction, captioned and compared with
             them, from the first; 0 never does. The ``Agreement`` and the caption are in the diagnostics.
+        runner: what runs the network: the engine, where it can, unless something else is said (``LibraryRunner``).
 
     Raises ConfigurationError for numbers that make no sense, or hypotheses with a head that has none.
     """
@@ -61,6 +64,7 @@ class LinkVLAPolicy:
         hypotheses: int = 1,
         navigation: str | None = None,
         check_every: int = 0,
+        runner: Callable[[LinkVLAForDriving, LinkVLAProcessor], Runner] = fastest_runner,
     ) -> None:
         for name, number in (("speak_every", speak_every), ("check_every", check_every)):
             if number < 0:
@@ -75,6 +79,8 @@ class LinkVLAPolicy:
         self.hypotheses = hypotheses
         self.navigation = navigation
         self.check_every = check_every
+        self._make_runner = runner
+        self._made: Runner | None = None
         self._frame = self._worded = 0
 
     @classmethod
@@ -113,6 +119,7 @@ class LinkVLAPolicy:
         check_device(device)
         if self.model.device == torch.device(device):
             return
+        self._made = None  # it holds the weights where they were
         self.model.to(device)
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
@@ -120,6 +127,8 @@ class LinkVLAPolicy:
     def reset(self) -> None:
         """Forget the past; call it at the start of every route."""
         self._frame = self._worded = 0
+        if self._made is not None:
+            self._made.forget()
 
     def predict(self, observation: Observation) -> Plan:
         """Plan for one frame."""
@@ -159,7 +168,7 @@ class LinkVLAPolicy:
     def captions(self, observations: Sequence[Observation], plans: Sequence[Plan]) -> list[str]:
         """``caption`` for several plans at once."""
         turns = [self._description(observation, plan) for observation, plan in zip(observations, plans)]
-        prefix = begin(self.model, self._batch(observations, turns, open_answer=True))
+        prefix = self._begin(self._picture(observations), observations, turns, open_answer=True)
         return generate(self.model, self.processor.tokenizer, prefix, closing="").texts
 
     def score_text(self, observation: Observation, plan: Plan, text: str) -> float:
@@ -171,7 +180,8 @@ class LinkVLAPolicy:
     ) -> list[float]:
         """``score_text`` for several texts at once."""
         turns = [self._description(*about) for about in zip(observations, plans, texts)]
-        return text_log_probability(self.model, self._batch(observations, turns)).tolist()
+        batch = self.processor.observe(observations, turns).to(self.model.device, self.model.dtype)
+        return text_log_probability(self.model, batch).tolist()
 
     def _turn(self, observation: Observation, speaks: bool) -> Turn:
         """What is asked; the answer is empty where the network is to give it."""
@@ -191,28 +201,39 @@ class LinkVLAPolicy:
         navigation = self.processor.navigation(query)
         return prompts.description_turn(query.speed, navigation, cells, prompts.without_markup(text))
 
-    def _batch(self, observations: Sequence[Observation], turns: Sequence[Turn], open_answer=False) -> DrivingBatch:
-        batch = self.processor.observe(observations, turns, open_answer)
-        return batch.to(self.model.device, self.model.dtype)
+    @property
+    def _runner(self) -> Runner:
+        if self._made is None:  # as late as this, since weights often move before the first frame
+            self._made = self._make_runner(self.model, self.processor)
+        return self._made
+
+    def _picture(self, observations: Sequence[Observation]) -> np.ndarray:
+        return self._runner.picture([observation.image for observation in observations])
+
+    def _begin(
+        self, picture: np.ndarray, observations: Sequence[Observation], turns: Sequence[Turn], open_answer: bool
+    ) -> Prefix:
+        points = np.stack([observation.target_points_in_ego for observation in observations])
+        return self._runner.begin(picture, self.processor.tokens(turns, open_answer), points)
 
     def _plan(self, observations: Sequence[Observation], turns: Sequence[Turn], open_answer: bool) -> list[Plan]:
         """Plans for turns that are all open, or all complete."""
         watch = _Stopwatch(self.model.device)
-        batch = self._batch(observations, turns, open_answer)
+        picture = self._picture(observations)
         watch.lap("prepare_ms")
-        prefix = begin(self.model, batch)
+        prefix = self._begin(picture, observations, turns, open_answer)
         watch.lap("see_ms")
         answers = None
         if open_answer:
             answers = generate(self.model, self.processor.tokenizer, prefix)
             watch.lap("language_ms")
-        decoded = act(self.model, prefix, candidates=self.hypotheses)
+        outcome = self._runner.act(prefix, self.hypotheses)
         watch.lap("decode_ms")
-        plans = _plans(decoded, answers, self.model.action_tokenizer)
+        plans = _plans(outcome, answers)
         if self.check_every and self._compare(observations, plans):
             watch.lap("caption_ms")
         for plan in plans:
-            plan.diagnostics.update(watch.laps)
+            plan.diagnostics.update(watch.laps())
         return plans
 
     def _compare(self, observations: Sequence[Observation], plans: Sequence[Plan]) -> bool:
@@ -235,33 +256,44 @@ class LinkVLAPolicy:
 
 
 class _Stopwatch:
-    """Milliseconds of each stage; waits for the device, which works ahead otherwise."""
+    """Milliseconds of each stage. On a GPU, which works behind, marks go along with the work; nothing waits for it."""
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
-        self._last = time.perf_counter()
-        self.laps: dict[str, float] = {}
+        self._marks = [("", self._now())]
 
     def lap(self, stage: str) -> None:
+        """The stage is done, or queued."""
+        self._marks.append((stage, self._now()))
+
+    def laps(self) -> dict[str, float]:
+        """All stages. Waits for the last one."""
         if self._device.type == "cuda":
-            torch.cuda.synchronize(self._device)
-        now = time.perf_counter()
-        self.laps[stage], self._last = 1e3 * (now - self._last), now
+            self._marks[-1][1].synchronize()
+            return {name: last.elapsed_time(mark) for (_, last), (name, mark) in pairwise(self._marks)}
+        return {name: 1e3 * (mark - last) for (_, last), (name, mark) in pairwise(self._marks)}
+
+    def _now(self) -> Any:
+        if self._device.type != "cuda":
+            return time.perf_counter()
+        mark = torch.cuda.Event(enable_timing=True)
+        mark.record(torch.cuda.current_stream(self._device))
+        return mark
 
 
-def _plans(decoded: Decoded, answers: Answers | None, grid: ActionTokenizer) -> list[Plan]:
+def _plans(outcome: Outcome, answers: Answers | None) -> list[Plan]:
+    if not bool(torch.isfinite(outcome.points).all()):
+        raise CheckpointError("the network's points are not finite: its weights, or their precision, are broken")
     plans = []
-    cells = None if decoded.goal_logits is None else likely_cells(decoded.goal_logits, grid).tolist()
-    for n, row in enumerate(decoded.points.double().cpu().numpy()):
+    for n, row in enumerate(outcome.points.double().numpy()):
         path = row[:PATH_POINTS].copy()
         path[0] = 0.0
         diagnostics: dict = {"tokens": answers.tokens[n] if answers else 0}
-        if decoded.certainty is not None:
-            diagnostics["end_point_probability"] = decoded.certainty[n].tolist()
-        if cells is not None:
-            diagnostics["end_point_cells"] = cells[n]
-        if decoded.hypothesis is not None:
-            diagnostics["hypothesis"] = int(decoded.hypothesis[n])
+        if outcome.likely is not None:
+            diagnostics["end_point_probability"] = outcome.certainty[n].tolist()
+            diagnostics["end_point_cells"] = outcome.likely[n].tolist()
+        if outcome.hypothesis is not None:
+            diagnostics["hypothesis"] = int(outcome.hypothesis[n])
         language = prompts.without_marker(answers.texts[n]) if answers else ""
         plans.append(Plan(path, np.ascontiguousarray(row[PATH_POINTS:]), language, diagnostics))
     return plans
