@@ -74,3 +74,18 @@ def test_the_benchmark_accounts_for_the_servers_time(tmp_path: Path):
     total = sum(speed["milliseconds"].values())
     assert speed["ticks_per_second_of_one_core"] == pytest.approx(1e3 / total, rel=0.01)
     assert load["town"] == "Birch" and load["cpu_seconds"] > 0.0
+
+
+def test_the_closed_loop_is_driven_and_accounted_for(tmp_path: Path):
+    out = tmp_path / "evaluate.json"
+    agents = ("--agent", "expert", "--agent", "linkvla-nano;threads=1")
+    bench("evaluate", *agents, "--cars", "3", "--ticks", "30", "--rounds", "1", "--out", str(out))
+    expert, network = json.loads(out.read_text())["loops"]
+    for loop in (expert, network):
+        assert loop["cars"] == 3 and loop["ticks"][0] in (30, 31)
+        per_tick = sum(loop["phases"].values())
+        assert loop["real_time"] == pytest.approx(50.0 / per_tick, rel=0.02)
+        assert loop["server"]["render"] > 0.0
+    stages = network["agent_stages"]
+    assert stages["localise"] > 0.0 and stages["control"] > 0.0
+    assert sum(stages.values()) < network["phases"]["agent"]
