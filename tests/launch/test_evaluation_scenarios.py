@@ -25,6 +25,9 @@ def test_a_script_holds_trigger_and_parameters():
     assert script.number("distance", 120.0) == 50.0
     assert script.number("speed", 60.0) == 60.0
     assert script.side == -1.0
+    flow = Script.read(spec(TRIGGER + '<frequency from="30" to="80" />'))
+    assert flow.interval("frequency", (20.0, 100.0)) == (30.0, 80.0)
+    assert script.interval("frequency", (20.0, 100.0)) == (20.0, 100.0)
 
 
 @pytest.mark.parametrize(
@@ -34,6 +37,8 @@ def test_a_script_holds_trigger_and_parameters():
         ('<trigger_point x="1" y="2" />', lambda script: script, "trigger_point z must be a finite number"),
         (TRIGGER + '<distance value="far" />', lambda script: script.number("distance", 1.0), "distance must be"),
         (TRIGGER + '<distance value="nan" />', lambda script: script.number("distance", 1.0), "finite"),
+        (TRIGGER + '<flow from="9" to="2" />', lambda script: script.interval("flow", (0.0, 1.0)), "from 9 down to 2"),
+        (TRIGGER + '<flow from="9" />', lambda script: script.interval("flow", (0.0, 1.0)), "flow must be a finite"),
         (TRIGGER + '<direction value="up" />', lambda script: script.side, "right or left, got 'up'"),
     ],
 )

@@ -6,6 +6,7 @@ import logging
 from dataclasses import replace
 from pathlib import Path
 
+import carla
 import pytest
 
 import linkvla.launch.evaluation as evaluation
@@ -59,6 +60,35 @@ def test_who_looks_gets_past_and_who_does_not_runs_into_it(server, kind, infract
 def test_cars_in_front_stop_and_go_on(server):
     record = drive(server, ROUTES["HardBreakRoute"], WatchfulAgent, traffic=20)
     assert (record.status, events(record)) == ("Completed", set())
+
+
+class Waiting(WatchfulAgent):
+    """Stands before the obstacle; notes who comes by, and how near to each other."""
+
+    seen: dict[int, float]
+
+    def run_step(self, input_data, timestamp):
+        snapshot = self._world.get_snapshot()
+        cars = [car for car in self._world.get_actors().filter("vehicle.*") if car.id != self._ego.id]
+        states = [state for car in cars if (state := snapshot.find(car.id))]
+        places = {state.id: state.get_transform().location for state in states}
+        driving = {state.id for state in states if state.get_velocity().length() > 3.0}
+        for one in driving:
+            gaps = [places[one].distance(places[other]) for other in driving if other != one]
+            self.seen[one] = min([self.seen.get(one, 1000.0), *gaps])
+        standing = [place for one, place in places.items() if one not in self.seen]
+        decided = super().run_step(input_data, timestamp)
+        if any(place.distance(self._ego.get_location()) < 30.0 for place in standing):
+            return carla.VehicleControl(brake=1.0)
+        return decided
+
+
+def test_a_two_way_scenario_has_cars_of_its_own_come_along_the_other_lane(server):
+    seen = Waiting.seen = {}
+    settings = RunSettings(traffic=0, max_ticks=900)
+    record = run_route(server, ROUTES["AccidentTwoWays"], lambda host, port: Waiting(host, port), settings)
+    assert record.status == "Failed - TickRuntime" and not record.infractions["collisions_vehicle"]
+    assert len(seen) >= 3 and min(seen.values()) > 15.0
 
 
 def test_background_cars_do_not_queue_up_behind_an_obstacle(server):

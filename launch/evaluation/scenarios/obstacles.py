@@ -1,7 +1,7 @@
 """Scenarios in which something stands in the ego's lane: a parked car, an accident, road works.
 
-Distances and displacements are those of scenario_runner's scenarios of the same names. What differs: in the two-way
-variants no cars of the scenario's own come along the other lane; it is the background traffic that does.
+Distances and displacements are those of scenario_runner's scenarios of the same names. In the two-way variants cars of
+the scenario's own come along the other lane, from when the ego has had time to make up its mind.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import carla
 
 from linkvla.launch.evaluation.facts import EgoFacts, Infraction
+from linkvla.launch.evaluation.scenarios.oncoming import OncomingFlow
 from linkvla.launch.evaluation.scenarios.places import ON_THE_ROAD, ahead, outermost, shifted
 from linkvla.launch.evaluation.scenarios.scene import Scene
 
@@ -22,6 +23,7 @@ _MAKES_UP_ITS_MIND = 5.0  # s
 _QUEUE = 40.0  # m before an obstacle in which no background car may come to stand
 _LANE = 2.0  # m from the middle of the lane
 _TENDED_EVERY = 10  # ticks
+_APART = (20.0, 100.0)  # m, between oncoming cars
 
 _Lights = carla.VehicleLightState
 _POLICE = _Lights.Special1 | _Lights.Special2 | _Lights.Position
@@ -45,6 +47,8 @@ class Obstacle(Scene):
         self._end = ahead(self._last, _BEYOND).transform
         self._seen_at: float | None = None
         self._kept_free = _before_and_along(self._first, self._last)
+        self._apart = self.script.interval("frequency", _APART)
+        self._oncoming: OncomingFlow | None = None
 
     @abstractmethod
     def _block(self) -> Iterator[carla.Actor]:
@@ -73,13 +77,24 @@ class Obstacle(Scene):
         if self._seen_at is None and place.distance(self._first.transform.location) < _SEEN_FROM:
             self._seen_at = facts.time
         self._mind_made_up = self._seen_at is not None and facts.time - self._seen_at >= _MAKES_UP_ITS_MIND
+        if self.oncoming_lane_allowed:
+            self._let_them_come(facts.speed_limit)
         along = self._end.get_forward_vector()
         offset = place - self._end.location
         self.over = along.x * offset.x + along.y * offset.y > 0.0
 
     def clear(self) -> None:
         """The road is free again."""
+        if self._oncoming is not None:
+            self._oncoming.clear()
         self._scenery.remove(self._ids)
+
+    def _let_them_come(self, speed: float) -> None:
+        lane = self._first.get_left_lane()
+        if self._oncoming is None and lane is not None and lane.lane_type == carla.LaneType.Driving:
+            self._oncoming = OncomingFlow(lane, speed, self._apart, self._town, self._scenery)
+        if self._oncoming is not None:
+            self._oncoming.step()
 
     def _put_sign(self) -> None:
         edge, outwards = outermost(self.start, self.script.side, ON_THE_ROAD)

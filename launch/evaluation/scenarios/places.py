@@ -22,6 +22,17 @@ def ahead(waypoint: carla.Waypoint, distance: float) -> carla.Waypoint:
     return waypoint
 
 
+def behind(waypoint: carla.Waypoint, distance: float) -> carla.Waypoint:
+    """The waypoint that many metres up its lane, or the first after a junction or the lane's beginning."""
+    gone = 0.0
+    while gone < distance:
+        before = waypoint.previous(_STEP)
+        if not before or before[0].is_junction:
+            break
+        waypoint, gone = before[0], gone + _STEP
+    return waypoint
+
+
 def outermost(waypoint: carla.Waypoint, side: float, until: tuple[carla.LaneType, ...]) -> tuple[carla.Waypoint, float]:
     """The last lane of one of the types ``until`` that is reached by going to a side (1 right, -1 left).
 

@@ -18,13 +18,13 @@ class Scenery:
     Args:
         client: connected.
         world: in synchronous mode.
-        seed: of the choice of models.
+        seed: of ``choice``, which all of a route's scenarios draw from.
     """
 
     def __init__(self, client: carla.Client, world: carla.World, seed: int) -> None:
         self._client, self._world = client, world
         self._library = world.get_blueprint_library()
-        self._choice = random.Random(seed)
+        self.choice = random.Random(seed)
         self._ids: list[int] = []
 
     @property
@@ -34,8 +34,16 @@ class Scenery:
 
     def car(self, pose: carla.Transform, lights: int = 0) -> carla.Vehicle:
         """A passenger car of the seed's choice, with its hand brake on."""
-        models = sorted((one for one in self._library.filter("vehicle.*") if _is_car(one)), key=lambda one: one.id)
-        return self._stand(self._choice.choice(models), pose, lights)
+        return self._stand(self._car_model(), pose, lights)
+
+    def moving_car(self, pose: carla.Transform) -> carla.Vehicle | None:
+        """A passenger car of the seed's choice, free to drive; None where there is no room at present."""
+        blueprint = self._car_model()
+        blueprint.set_attribute("role_name", "scenario")
+        try:
+            return self._place(blueprint, pose)
+        except NoRoomError:
+            return None
 
     def vehicle(self, model: str, pose: carla.Transform, lights: int = 0) -> carla.Vehicle:
         """A vehicle of one model, with its hand brake on."""
@@ -44,7 +52,7 @@ class Scenery:
     def walker(self, pose: carla.Transform) -> carla.Walker:
         """A pedestrian of the seed's choice."""
         models = sorted(self._library.filter("walker.pedestrian.*"), key=lambda one: one.id)
-        return self._place(self._choice.choice(models), pose)
+        return self._place(self.choice.choice(models), pose)
 
     def prop(self, model: str, pose: carla.Transform) -> carla.Actor:
         """A thing that stays where it is put."""
@@ -61,6 +69,10 @@ class Scenery:
         """Take everything away; a dead simulator is not an error here."""
         with contextlib.suppress(RuntimeError):
             self.remove(list(self._ids))
+
+    def _car_model(self) -> carla.ActorBlueprint:
+        models = sorted((one for one in self._library.filter("vehicle.*") if _is_car(one)), key=lambda one: one.id)
+        return self.choice.choice(models)
 
     def _stand(self, blueprint: carla.ActorBlueprint, pose: carla.Transform, lights: int) -> carla.Vehicle:
         blueprint.set_attribute("role_name", "scenario")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from xml.etree import ElementTree
 
 from linkvla.launch.evaluation.route_file import ScenarioSpec, finite
@@ -23,6 +23,7 @@ class Script:
     type: str
     trigger: tuple[float, float, float]  # m, world
     parameters: dict[str, str]  # by name
+    intervals: dict[str, tuple[str, str]] = field(default_factory=dict)  # likewise; ``<NAME from= to=/>``
 
     @classmethod
     def read(cls, spec: ScenarioSpec) -> Script:
@@ -33,12 +34,22 @@ class Script:
             raise RouteError(f"scenario {spec.name!r} has no <trigger_point>; it says where the scenario begins")
         trigger = tuple(_number(point.get(axis, ""), f"scenario {spec.name!r}, trigger_point {axis}") for axis in "xyz")
         values = {child.tag: child.get("value") for child in element if child.get("value") is not None}
-        return cls(spec.name or spec.type, spec.type, trigger, values)
+        intervals = {child.tag: (child.get("from", ""), child.get("to", "")) for child in element if child.get("from")}
+        return cls(spec.name or spec.type, spec.type, trigger, values, intervals)
 
     def number(self, name: str, default: float) -> float:
         """A parameter that is a number; raises RouteError where it is not."""
         text = self.parameters.get(name)
         return default if text is None else _number(text, f"scenario {self.name!r}, {name}")
+
+    def interval(self, name: str, default: tuple[float, float]) -> tuple[float, float]:
+        """A parameter that is a least and a greatest number; raises RouteError where it is not."""
+        if name not in self.intervals:
+            return default
+        least, greatest = (_number(text, f"scenario {self.name!r}, {name}") for text in self.intervals[name])
+        if least > greatest:
+            raise RouteError(f"scenario {self.name!r}: {name} must not go from {least:g} down to {greatest:g}")
+        return least, greatest
 
     def word(self, name: str, default: str) -> str:
         """A parameter that is a word."""
