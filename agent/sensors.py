@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 
 CAMERA, IMU, GNSS, SPEED = "rgb_0", "imu", "gps", "speed"
@@ -84,9 +85,11 @@ class SensorReader:
 
 def _rgb(data: Any) -> np.ndarray | None:
     """A BGRA camera payload as RGB, or None where it is not an image."""
-    if not isinstance(data, np.ndarray) or data.ndim != 3 or data.shape[2] not in (3, 4) or data.dtype != np.uint8:
+    if not isinstance(data, np.ndarray) or data.ndim != 3 or data.dtype != np.uint8:
         return None
-    return np.ascontiguousarray(data[:, :, 2::-1])
+    if data.shape[2] not in (3, 4) or not data.size:
+        return None
+    return cv2.cvtColor(data, cv2.COLOR_BGRA2RGB if data.shape[2] == 4 else cv2.COLOR_BGR2RGB)
 
 
 def _fix(data: Any) -> np.ndarray | None:

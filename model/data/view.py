@@ -15,6 +15,7 @@ import numpy as np
 from linkvla.model.interface.errors import ConfigurationError, ObservationError
 
 DROPPED_SHARE = 0.3  # of the frame's rows, at the bottom: 4.8 of 16 in SimLingo
+_JPEG_BLOCK = 16  # rows that JPEG codes together; those of the next block touch the last row of one, but none above it
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def make_kept(image: np.ndarray, aspect: float = 2.0, jpeg_quality: int | None =
             f"got {image.shape[0]}"
         )
     if jpeg_quality is not None:
-        image = _through_jpeg(image, jpeg_quality)
+        image = _through_jpeg(image[: (rows // _JPEG_BLOCK + 1) * _JPEG_BLOCK], jpeg_quality)
     return image[:rows]
 
 
@@ -91,7 +92,7 @@ def resampling(shape: tuple[int, int], size: tuple[int, int], interpolation: str
 
 
 def _through_jpeg(image: np.ndarray, quality: int) -> np.ndarray:
-    done, data = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
+    done, data = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])
     if not done:
         raise ObservationError(f"a frame of {image.shape} cannot be written as JPEG; set jpeg_quality to None")
-    return cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1]
+    return cv2.cvtColor(cv2.imdecode(data, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
