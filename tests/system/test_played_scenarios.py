@@ -13,7 +13,7 @@ import linkvla.launch.evaluation as evaluation
 from linkvla.agent.expert.expert_agent import ExpertAgent
 from linkvla.agent.expert.watchful import WatchfulAgent
 from linkvla.launch.evaluation.route_file import ScenarioSpec, read_routes
-from linkvla.launch.evaluation.route_runner import run_route
+from linkvla.launch.evaluation.route_runner import RouteRun, run_route
 from linkvla.launch.evaluation.run_settings import RunSettings
 
 pytestmark = pytest.mark.system
@@ -60,6 +60,25 @@ def test_who_looks_gets_past_and_who_does_not_runs_into_it(server, kind, infract
 def test_cars_in_front_stop_and_go_on(server):
     record = drive(server, ROUTES["HardBreakRoute"], WatchfulAgent, traffic=20)
     assert (record.status, events(record)) == ("Completed", set())
+
+
+@pytest.mark.parametrize(("coming", "left"), [(0, False), (1, True)])
+def test_a_route_can_do_without_cars_that_cross_and_come_along(server, coming, left):
+    route = ROUTES["ParkedObstacle"]
+    x, y, z = route.keypoints[0]
+    wishes = f'<junction_source_perc value="0"/><opposite_active value="{coming}"/>'
+    xml = f'<scenario name="x" type="T"><trigger_point x="{x}" y="{y}" z="{z}" yaw="0"/>{wishes}</scenario>'
+    quiet = ScenarioSpec("x", "BackgroundActivityParametrizer", xml)
+    run = RouteRun(
+        server,
+        replace(route, scenarios=(quiet,)),
+        lambda host, port: WatchfulAgent(host, port),
+        RunSettings(traffic=6, max_ticks=20),
+    )
+    for view in run.ticks():
+        roles = [car.attributes["role_name"] for car in run.stage.world.get_actors().filter("vehicle.*")]
+        assert view.tick < 3 or ("background" in roles) == left
+    assert view.tick > 10
 
 
 class Waiting(WatchfulAgent):

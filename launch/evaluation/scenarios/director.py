@@ -11,6 +11,7 @@ import numpy as np
 
 from linkvla.launch.evaluation.facts import EgoFacts, Infraction, RouteLine
 from linkvla.launch.evaluation.route_file import RouteSpec, ScenarioSpec
+from linkvla.launch.evaluation.scenarios.background import BackgroundActivityParametrizer
 from linkvla.launch.evaluation.scenarios.braking import HardBreakRoute
 from linkvla.launch.evaluation.scenarios.crossings import (
     DynamicObjectCrossing,
@@ -29,6 +30,7 @@ logger = logging.getLogger(__name__)
 PLAYED: dict[str, type[Scene]] = {
     "Accident": Accident,
     "AccidentTwoWays": Accident,
+    "BackgroundActivityParametrizer": BackgroundActivityParametrizer,
     "ConstructionObstacle": ConstructionObstacle,
     "ConstructionObstacleTwoWays": ConstructionObstacle,
     "DynamicObjectCrossing": DynamicObjectCrossing,
