@@ -25,6 +25,8 @@ is absent where there is nothing to say; a number that is not finite is null. Re
 ``targets``           [[x, y], [x, y]], ego: next and second-next target point
 ``instruction``       the words in force, with ``instruction_from``: "timeline", "console", "http", "script"
 ``said``              what the network said on this tick: its commentary, or its answer to an instruction
+``words``             {"tokens": said, "drafted": guessed beforehand, "accepted": of those, guessed right, "passes":
+                      through the language model until all was said}; on ticks on which the network was to speak
 ``path``              [[x, y] * 20], ego, arc lengths 0..19 m; of this tick's plan
 ``waypoints``         [[x, y] * 10], ego, t = 0.25..2.50 s; of this tick's plan
 ``certainty``         [path's, waypoints']: probability of the end point's cell, 0..1
@@ -64,6 +66,8 @@ from linkvla.model.language.agreement import Agreement
 FILE_NAME = "ticks.jsonl"
 FORMAT, VERSION = "linkvla ticks", 1
 PICTURE_WIDTH, PICTURE_QUALITY = 640, 75
+WORDS = ("tokens", "drafted", "accepted", "passes")
+"""Keys of ``words``."""
 
 _MOST_DRIVES = 10_000  # in one folder
 _LONGEST_LINE = 1 << 20  # bytes; a tick has about 1,000
@@ -248,6 +252,7 @@ def _plan_json(plan: Plan) -> dict[str, Any]:
     agreement: Agreement | None = about.get("agreement")
     return {
         "said": plan.language or None,
+        "words": {name: about[name] for name in WORDS} if WORDS[-1] in about else None,
         "path": _all_rounded(plan.path_in_ego, 2),
         "waypoints": _all_rounded(plan.speed_waypoints_in_ego, 2),
         "certainty": _all_rounded(about.get("end_point_probability"), 3),

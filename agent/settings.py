@@ -10,6 +10,7 @@ from linkvla.model.interface.errors import ConfigurationError
 DEFAULT_CHECKPOINT = "linkvla-nano"
 CAMERA_CHOICES = ("on", "black")
 NAVIGATION_CHOICES = ("checkpoint", "target_point", "command", "both", "none")
+ON_CHANGE = "change"
 _EVERY = {"off": 0, "on": 1}
 
 
@@ -22,7 +23,7 @@ class AgentSettings:
     threads: int = 0  # for the network; 0 leaves torch's choice
     camera: str = "on"  # "black" blinds the agent: does it look at all?
     release_when_stuck: bool = True  # SimLingo's push after 40 s without motion
-    language: str = "off"  # a commentary before the actions: "off", "on", or N for every Nth frame
+    language: str = "off"  # a commentary before the actions: "off", "on", N for every Nth frame, or "change": when due
     hypotheses: int = 1  # pairs of end points that are refined, for the best plan to be driven
     navigation: str = "checkpoint"  # what the prompt says of the way; "checkpoint" is what its configuration says
     budget_ms: int = 0  # wall clock; a plan that took longer is late and not driven on; 0 is no limit
@@ -39,10 +40,11 @@ class AgentSettings:
             raise ConfigurationError(f"camera must be one of {', '.join(CAMERA_CHOICES)}, got {self.camera!r}")
         if self.threads < 0:
             raise ConfigurationError(f"threads must be 0 (automatic) or more, got {self.threads}")
-        for name in ("language", "agreement"):
+        for name, further in (("language", (ON_CHANGE,)), ("agreement", ())):
             value = getattr(self, name)
-            if value not in _EVERY and not (value.isdecimal() and int(value) > 0):
-                raise ConfigurationError(f"{name} must be off, on, or a number of frames, got {value!r}")
+            if value not in (*_EVERY, *further) and not (value.isdecimal() and int(value) > 0):
+                allowed = ", ".join((*_EVERY, *further))
+                raise ConfigurationError(f"{name} must be {allowed}, or a number of frames, got {value!r}")
         if self.hypotheses < 1:
             raise ConfigurationError(f"hypotheses must be 1 or more, got {self.hypotheses}")
         if self.navigation not in NAVIGATION_CHOICES:
@@ -63,8 +65,8 @@ class AgentSettings:
 
     @property
     def speak_every(self) -> int:
-        """Frames from one commentary to the next; 0 for none."""
-        return _every(self.language)
+        """Frames from one commentary to the next; 0 for none, or for as many as come."""
+        return 0 if self.language == ON_CHANGE else _every(self.language)
 
     @property
     def policy_options(self) -> dict[str, Any]:
@@ -72,6 +74,7 @@ class AgentSettings:
         return {
             "threads": self.threads or None,
             "speak_every": self.speak_every,
+            "speak_on_change": self.language == ON_CHANGE,
             "hypotheses": self.hypotheses,
             "navigation": self.navigation_style,
             "check_every": _every(self.agreement),

@@ -38,7 +38,11 @@ Instructions = Annotated[
     typer.Option(metavar="FILE", help="Timeline of instructions in YAML: time, distance, place or route % -> text."),
 ]
 Language = Annotated[
-    str, typer.Option(metavar="off|on|N", help="A commentary before the actions: never, always, or on every Nth frame.")
+    str,
+    typer.Option(
+        metavar="off|on|N|change",
+        help="A commentary before the actions: never, always, on every Nth frame, or when the situation has changed.",
+    ),
 ]
 Agreement = Annotated[
     str,

@@ -46,7 +46,7 @@ class DriveSettings:
     threads: int | None = None  # of the network; None: what the simulator leaves free
     traffic: int | None = None  # background cars; None: by the size of the town
     video: bool = True
-    language: str = "off"  # commentary: "off", "on", or a number of frames
+    language: str = "off"  # commentary: "off", "on", a number of frames, or "change"
     agreement: str = "off"  # comparison of words and plan: "off", "on", or every so manyth plan with words
     instructions: Path | None = None  # a timeline of instructions
     console: bool = False  # lines of standard input are instructions

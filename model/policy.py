@@ -15,10 +15,11 @@ import torch
 from linkvla.model import prompts
 from linkvla.model.checkpoint_folder import load_checkpoint
 from linkvla.model.data.view import CameraRig
-from linkvla.model.decoding import check_candidates
+from linkvla.model.decoding import check_candidates, opening
 from linkvla.model.decoding.decoded import Outcome
 from linkvla.model.decoding.language import Answers, generate, text_log_probability
 from linkvla.model.decoding.prefix import Prefix
+from linkvla.model.decoding.recall import Recall
 from linkvla.model.interface.errors import CheckpointError, ConfigurationError
 from linkvla.model.interface.types import PATH_POINTS, Observation, Plan
 from linkvla.model.language.agreement import check
@@ -26,6 +27,7 @@ from linkvla.model.modeling_linkvla import LinkVLAForDriving
 from linkvla.model.processing_linkvla import LinkVLAProcessor
 from linkvla.model.prompts import Turn
 from linkvla.model.runner import Runner, fastest_runner
+from linkvla.model.speaking import Speaker
 
 
 def check_device(device: str) -> None:
@@ -40,11 +42,15 @@ def check_device(device: str) -> None:
 
 
 class LinkVLAPolicy:
-    """A frozen LinkVLA: one camera frame, one plan. It remembers nothing but how many frames it has seen.
+    """A frozen LinkVLA: one camera frame, one plan.
+
+    What it remembers of earlier frames decides when it speaks (``speaking.Speaker``) and how fast: what it said is the
+    draft of what it says next. It changes neither words nor plans.
 
     Args:
         speak_every: on every so manyth frame, from the first, a commentary comes before the actions (chain of thought);
             0 never speaks. The frames between are driven without words. Instructions are no matter of this.
+        speak_on_change: a commentary when the situation has changed, instead of every so manyth frame.
         hypotheses: pairs of end points that are refined, for the most probable plan to be taken.
         navigation: what the prompt says of the way, instead of what the checkpoint's configuration says; one of
             ``prompts.NAVIGATION_STYLES``.
@@ -61,6 +67,7 @@ class LinkVLAPolicy:
         processor: LinkVLAProcessor,
         *,
         speak_every: int = 0,
+        speak_on_change: bool = False,
         hypotheses: int = 1,
         navigation: str | None = None,
         check_every: int = 0,
@@ -69,6 +76,8 @@ class LinkVLAPolicy:
         for name, number in (("speak_every", speak_every), ("check_every", check_every)):
             if number < 0:
                 raise ConfigurationError(f"{name} must be 0 (never) or a number of frames, got {number}")
+        if speak_every and speak_on_change:
+            raise ConfigurationError(f"speak on change or on every {speak_every} frames, not both; leave one out")
         if navigation not in (None, *prompts.NAVIGATION_STYLES):
             allowed = ", ".join(prompts.NAVIGATION_STYLES)
             raise ConfigurationError(f"navigation must be one of {allowed}, got {navigation!r}")
@@ -76,12 +85,14 @@ class LinkVLAPolicy:
         self.model = model.eval()
         self.processor = processor
         self.speak_every = speak_every
+        self.speak_on_change = speak_on_change
         self.hypotheses = hypotheses
         self.navigation = navigation
         self.check_every = check_every
         self._make_runner = runner
         self._made: Runner | None = None
-        self._frame = self._worded = 0
+        self._speakers: list[Speaker] = []  # one per place in a batch
+        self._worded = 0
 
     @classmethod
     def from_pretrained(
@@ -126,7 +137,8 @@ class LinkVLAPolicy:
 
     def reset(self) -> None:
         """Forget the past; call it at the start of every route."""
-        self._frame = self._worded = 0
+        self._speakers = []
+        self._worded = 0
         if self._made is not None:
             self._made.forget()
 
@@ -142,22 +154,30 @@ class LinkVLAPolicy:
         what the network said: the commentary, or its answer to an instruction that it may refuse; empty where it was
         not asked. An instruction that it may not refuse comes with the answer that it is followed.
 
+        A place in the batch stands for a car: its words are guessed from those of the frame before.
+
         Diagnostics: milliseconds of each stage, for the whole batch (``prepare_ms``, ``see_ms``, ``language_ms`` and
-        ``caption_ms`` where there are words, ``decode_ms``); ``tokens``, generated; ``end_point_probability``, the mass
+        ``caption_ms`` where there are words, ``decode_ms``); ``tokens``, generated, and where there are words
+        ``drafted``, the tokens that were guessed, ``accepted``, those that were guessed right, and ``passes``, through
+        the language model until all of the batch had been said; ``end_point_probability``, the mass
         that the best cell of each end point has, and ``end_point_cells``, the best few as (x, y, probability),
         where the head has cells; ``hypothesis``, the rank of the pair of end points that was taken, where there were
         several; ``caption`` and ``agreement``, see the constructor.
         """
         if not observations:
             return []
-        speaks = self.speak_every > 0 and self._frame % self.speak_every == 0
-        self._frame += 1
-        turns = [self._turn(observation, speaks) for observation in observations]
+        while len(self._speakers) < len(observations):
+            self._speakers.append(Speaker(self.speak_every, self.speak_on_change))
+        speaks = map(Speaker.begin_frame, self._speakers, observations)
+        turns = list(map(self._turn, observations, speaks))
         plans: dict[int, Plan] = {}
         for is_open in (False, True):
             rows = [n for n, turn in enumerate(turns) if (not turn.answer) is is_open]
             if rows:
-                plans.update(zip(rows, self._plan([observations[n] for n in rows], [turns[n] for n in rows], is_open)))
+                chosen = ([one[n] for n in rows] for one in (observations, turns, self._speakers))
+                plans.update(zip(rows, self._plan(*chosen, is_open)))
+        for n, speaker in enumerate(self._speakers[: len(observations)]):
+            speaker.end_frame(plans[n])
         return [plans[n] for n in range(len(observations))]
 
     def caption(self, observation: Observation, plan: Plan) -> str:
@@ -165,11 +185,13 @@ class LinkVLAPolicy:
         return self.captions([observation], [plan])[0]
 
     @torch.inference_mode()
-    def captions(self, observations: Sequence[Observation], plans: Sequence[Plan]) -> list[str]:
-        """``caption`` for several plans at once."""
+    def captions(
+        self, observations: Sequence[Observation], plans: Sequence[Plan], recalls: Sequence[Recall] | None = None
+    ) -> list[str]:
+        """``caption`` for several plans at once. ``recalls``, see ``generate``, make it faster and change nothing."""
         turns = [self._description(observation, plan) for observation, plan in zip(observations, plans)]
         prefix = self._begin(self._picture(observations), observations, turns, open_answer=True)
-        return generate(self.model, self.processor.tokenizer, prefix, closing="").texts
+        return generate(self.model, self.processor.tokenizer, prefix, closing="", recalls=recalls).texts
 
     def score_text(self, observation: Observation, plan: Plan, text: str) -> float:
         """Mean log-probability per token, end of turn included, of a text as the caption of a plan."""
@@ -185,7 +207,7 @@ class LinkVLAPolicy:
 
     def _turn(self, observation: Observation, speaks: bool) -> Turn:
         """What is asked; the answer is empty where the network is to give it."""
-        if observation.instruction is None and speaks:
+        if speaks:
             query = self.processor.query(observation, self.navigation)
             return dataclasses.replace(
                 prompts.commentary_turn(query.speed, self.processor.navigation(query)), answer=""
@@ -216,7 +238,13 @@ class LinkVLAPolicy:
         points = np.stack([observation.target_points_in_ego for observation in observations])
         return self._runner.begin(picture, self.processor.tokens(turns, open_answer), points)
 
-    def _plan(self, observations: Sequence[Observation], turns: Sequence[Turn], open_answer: bool) -> list[Plan]:
+    def _plan(
+        self,
+        observations: Sequence[Observation],
+        turns: Sequence[Turn],
+        speakers: Sequence[Speaker],
+        open_answer: bool,
+    ) -> list[Plan]:
         """Plans for turns that are all open, or all complete."""
         watch = _Stopwatch(self.model.device)
         picture = self._picture(observations)
@@ -225,18 +253,24 @@ class LinkVLAPolicy:
         watch.lap("see_ms")
         answers = None
         if open_answer:
-            answers = generate(self.model, self.processor.tokenizer, prefix)
+            answers = generate(
+                self.model,
+                self.processor.tokenizer,
+                prefix,
+                recalls=[speaker.answers for speaker in speakers],
+                opening=opening(self.model, prefix),
+            )
             watch.lap("language_ms")
         outcome = self._runner.act(prefix, self.hypotheses)
         watch.lap("decode_ms")
         plans = _plans(outcome, answers)
-        if self.check_every and self._compare(observations, plans):
+        if self.check_every and self._compare(observations, plans, speakers):
             watch.lap("caption_ms")
         for plan in plans:
             plan.diagnostics.update(watch.laps())
         return plans
 
-    def _compare(self, observations: Sequence[Observation], plans: Sequence[Plan]) -> bool:
+    def _compare(self, observations: Sequence[Observation], plans: Sequence[Plan], speakers: Sequence[Speaker]) -> bool:
         """Put caption and agreement into the diagnostics of the plans that came with words; whether it was their turn.
 
         Captions cost as much as commentaries, so plans without words do not count and are not captioned.
@@ -248,7 +282,8 @@ class LinkVLAPolicy:
         self._worded += 1
         if (self._worded - 1) % self.check_every:
             return False
-        captions = self.captions([observations[n] for n in rows], [plans[n] for n in rows])
+        recalls = [speakers[n].captions for n in rows]
+        captions = self.captions([observations[n] for n in rows], [plans[n] for n in rows], recalls)
         for n, caption in zip(rows, captions):
             agreement = check(said[n], caption, plans[n], observations[n].speed)
             plans[n].diagnostics.update(caption=caption, agreement=agreement)
@@ -289,6 +324,8 @@ def _plans(outcome: Outcome, answers: Answers | None) -> list[Plan]:
         path = row[:PATH_POINTS].copy()
         path[0] = 0.0
         diagnostics: dict = {"tokens": answers.tokens[n] if answers else 0}
+        if answers:
+            diagnostics.update(drafted=answers.drafted[n], accepted=answers.accepted[n], passes=answers.passes)
         if outcome.likely is not None:
             diagnostics["end_point_probability"] = outcome.certainty[n].tolist()
             diagnostics["end_point_cells"] = outcome.likely[n].tolist()

@@ -180,12 +180,15 @@ def test_settings():
     parsed = AgentSettings.parse("weights/mine;threads=2;release_when_stuck=false+RouteScenario_1_rep0")
     assert parsed == AgentSettings(checkpoint="weights/mine", threads=2, release_when_stuck=False)
     assert [AgentSettings.parse(f"language={text}").speak_every for text in ("off", "on", "7")] == [0, 1, 7]
+    spoken = [AgentSettings.parse(f"language={text}").policy_options for text in ("on", "change")]
+    assert [(one["speak_every"], one["speak_on_change"]) for one in spoken] == [(1, False), (0, True)]
     assert AgentSettings.parse("navigation=command").navigation_style == "command"
     assert AgentSettings().navigation_style is None
     wrong = ("a;b", "colour=red", "threads=many", "camera=off", "release_when_stuck=maybe")
     for text in (
         *wrong,
         "language=often",
+        "agreement=change",
         "language=0",
         "language=-3",
         "hypotheses=0",

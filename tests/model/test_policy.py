@@ -11,6 +11,7 @@ from linkvla.model.interface.errors import ConfigurationError
 from linkvla.model.interface.types import Command, Observation, Plan
 from linkvla.model.language.agreement import Agreement
 from linkvla.model.policy import LinkVLAPolicy, check_device
+from linkvla.model.speaking import Speaker
 
 TARGETS = np.array([[9.0, 0.0], [40.0, 2.0]])
 
@@ -55,6 +56,7 @@ def parrot(lively, monkeypatch):
             return scores
 
         monkeypatch.setattr("linkvla.model.modeling_linkvla.Tables.score_text", score_text)
+        monkeypatch.setattr("linkvla.model.decoding.recall.Recall.propose", lambda recall, said: [])  # word by word
         return LinkVLAPolicy(model, processor, **options)
 
     return make
@@ -81,6 +83,54 @@ def test_words_come_on_every_third_frame_from_the_first(parrot):
     assert spoken == ["Follow the road.", "", "", "Follow the road.", ""]
     policy.reset()
     assert policy.predict(observation()).language == "Follow the road."
+
+
+def test_words_come_when_the_situation_has_changed(parrot, monkeypatch):
+    def frames(policy, *observations) -> list[bool]:
+        return [bool(policy.predict(one).language) for one in observations]
+
+    policy = parrot("Follow the road. Waypoints:", speak_on_change=True)
+    seen = observation()
+    assert frames(policy, seen, seen, seen) == [True, False, False]
+    left = dataclasses.replace(seen, command=Command.LEFT)
+    assert frames(policy, left, left) == [True, False]  # another command
+    assert frames(policy, dataclasses.replace(left, instruction="Stop now."), left, left) == [False, True, False]
+    assert frames(policy, *[left] * 40).count(True) == 2  # never silent for long
+    monkeypatch.setattr("linkvla.model.speaking.MOVED", -1.0)
+    monkeypatch.setattr("linkvla.model.speaking.MOVED_SHARE", 0.0)  # any plan is another one
+    assert frames(policy, left, left, left, left).count(True) == 2  # after the first plan without words
+    policy.reset()
+    assert frames(policy, left) == [True]
+
+
+def test_an_end_point_that_moves_is_a_change():
+    def plan(x: float) -> Plan:
+        return Plan(np.tile([19.0, 0.0], (20, 1)), np.tile([x, 0.0], (10, 1)))
+
+    speaker = Speaker(on_change=True)
+    spoke = []
+    for x in (30.0, 10.0, 10.9, 11.1, 30.0, 11.1, 10.2, 10.1, 9.0):
+        spoke.append(speaker.begin_frame(observation()))
+        speaker.end_frame(plan(x))
+    assert spoke == [True] + [False] * 3 + [True] + [False] * 4  # one frame after it moved by more than 1.0 m at 10 m
+    assert speaker.begin_frame(observation())
+
+
+def test_what_was_said_is_the_draft_of_what_is_said_next(make):
+    """Each frame equals what a policy without a past gives for it."""
+    policy, fresh = make(speak_every=1), make(speak_every=1)
+    passes = []
+    for seed, speed in ((0, 5.0), (0, 5.0), (0, 5.1), (1, 5.1), (0, 5.0)):
+        plan = policy.predict(observation(speed, seed))
+        fresh.reset()
+        alone = fresh.predict(observation(speed, seed))
+        assert plan.language == alone.language
+        np.testing.assert_allclose(points(plan), points(alone), atol=1e-3)
+        about = plan.diagnostics
+        assert about["accepted"] <= min(about["drafted"], about["tokens"])
+        passes.append(about["passes"])
+        assert alone.diagnostics["passes"] == alone.diagnostics["tokens"] and alone.diagnostics["drafted"] == 0
+    assert passes[1] <= 2 < passes[0]
 
 
 def test_what_is_said_first_changes_the_plan(parrot, make):
