@@ -11,13 +11,14 @@ from transformers import InternVLForConditionalGeneration
 
 from linkvla.model.configuration_linkvla import TILES, LinkVLAConfig
 from linkvla.model.interface.errors import ConfigurationError
+from linkvla.model.packing import PACKED, Packing
 from linkvla.model.regression_head import RegressionHead
 
 TARGET_POINTS = 2
 GOALS = 2
 """Goal tokens: path, then speed waypoints."""
 
-ATTENTION_IMPLEMENTATIONS = ("sdpa", "eager")
+ATTENTION_IMPLEMENTATIONS = ("sdpa", PACKED, "eager")
 """Those that take an explicit mask of the shape that two-pass decoding needs."""
 
 EMBEDDING, HEAD = "model.language_model.embed_tokens.weight", "lm_head.weight"
@@ -236,34 +237,49 @@ class LinkVLAForDriving(InternVLForConditionalGeneration):
 
         ``block`` (B, N, width) follows the prefix. Its first ``causal`` positions are causal; the others see the
         prefix, the whole block and one another, in both directions. The prefix is causal and sees nothing of it.
+        With the attention implementation ``PACKED`` the language model runs without the padding; what is given for
+        padded positions is then zero.
         """
         image_tokens, patches = self.see(batch.pixel_values)
         prefix = self.embed_prefix(batch, tables, image_tokens)
         length = prefix.shape[1]
         sequence = prefix if block is None else torch.cat([prefix, block], dim=1)
         valid = functional.pad(batch.valid, (0, sequence.shape[1] - length), value=True)
-        hidden = self.model.language_model(
-            inputs_embeds=sequence,
-            attention_mask=self.attention_mask(valid, length + causal),
-            position_ids=positions(valid),
-            use_cache=False,
-        ).last_hidden_state
+        mask, places = self.attention_mask(valid, length + causal), positions(valid)
+        if self.attention == PACKED:
+            packing = Packing.of(valid, mask)
+            row, places = packing.pack(sequence)[None], packing.pack(places)[None]
+            hidden = packing.unpack(self._read(row, {"full_attention": packing}, places)[0])
+        else:
+            hidden = self._read(sequence, mask, places)
         return Hidden(hidden[:, :length], hidden[:, length:], patches)
+
+    def _read(self, sequence: torch.Tensor, mask: torch.Tensor | dict, places: torch.Tensor) -> torch.Tensor:
+        """The language model's last hidden states."""
+        return self.model.language_model(
+            inputs_embeds=sequence, attention_mask=mask, position_ids=places, use_cache=False
+        ).last_hidden_state
+
+    @property
+    def attention(self) -> str:
+        """The attention implementation of the language model."""
+        return self.model.language_model.config._attn_implementation
 
     def attention_mask(self, valid: torch.Tensor, causal: int, read: int = 0) -> torch.Tensor:
         """``visibility`` of the positions after ``read``, in the form that the language model's attention takes.
 
-        "sdpa" takes booleans. "eager" adds the mask to its scores, so booleans would be silently wrong: it gets zero,
-        and the least finite number where nothing may be seen. Raises ConfigurationError for other implementations.
+        "sdpa", packed or not, takes booleans. "eager" adds the mask to its scores, so booleans would be silently wrong:
+        it gets zero, and the least finite number where nothing may be seen. Raises ConfigurationError for other
+        implementations.
         """
-        implementation = self.model.language_model.config._attn_implementation
+        implementation = self.attention
         if implementation not in ATTENTION_IMPLEMENTATIONS:
             raise ConfigurationError(
                 f"attention implementation must be one of {', '.join(ATTENTION_IMPLEMENTATIONS)}, got "
                 f"{implementation!r}, which cannot take the refinement block's mask; call set_attn_implementation"
             )
         allowed = visibility(valid, causal)[:, :, read:]
-        if implementation == "sdpa":
+        if implementation != "eager":
             return allowed
         return torch.zeros(allowed.shape, dtype=self.dtype, device=valid.device).masked_fill_(
             ~allowed, torch.finfo(self.dtype).min

@@ -65,17 +65,17 @@ class Part:
         return Part(self.driving.to(device), self.points.to(device), self.end_point_noise.to(device), scene)
 
     def split(self, parts: int) -> list[Part | None]:
-        """``parts`` pieces of nearly equal size; None for empty ones."""
-        tensors = [*vars(self.driving).values(), self.points, self.end_point_noise]
-        inputs = len(tensors) - 2
-        if self.scene is not None:
-            tensors += vars(self.scene).values()
-        pieces = []
-        for piece in zip(*(torch.tensor_split(tensor, parts) for tensor in tensors)):
-            scene = None if self.scene is None else Scene(*piece[inputs + 2 :])
-            part = Part(DrivingBatch(*piece[:inputs]), piece[inputs], piece[inputs + 1], scene)
-            pieces.append(part if len(part) else None)
-        return pieces
+        """``parts`` pieces of nearly equal size, in samples and in tokens; None for empty ones."""
+        shortest_first = self.driving.valid.sum(-1).argsort(stable=True)
+        rows = [shortest_first[n::parts] for n in range(parts)]
+        return [self._only(chosen) if len(chosen) else None for chosen in rows]
+
+    def _only(self, rows: torch.Tensor) -> Part:
+        def chosen(tensors: object) -> Iterator[torch.Tensor]:
+            return (tensor[rows] for tensor in vars(tensors).values())
+
+        scene = None if self.scene is None else Scene(*chosen(self.scene))
+        return Part(DrivingBatch(*chosen(self.driving)), self.points[rows], self.end_point_noise[rows], scene)
 
 
 @dataclass

@@ -12,6 +12,7 @@ from linkvla.model.checkpoint_folder import load_checkpoint, read_config
 from linkvla.model.configuration_linkvla import LinkVLAConfig, nano_config
 from linkvla.model.interface.errors import CheckpointError, ConfigurationError
 from linkvla.model.modeling_linkvla import LinkVLAForDriving
+from linkvla.model.packing import PACKED
 from linkvla.model.processing_linkvla import LinkVLAProcessor
 from linkvla.model.tokenizer.vocabulary import train_text_tokenizer
 from linkvla.model.training.action_table import ActionTable
@@ -56,7 +57,7 @@ def build(
         config = read_config(out)
         processor = LinkVLAProcessor.from_folder(out, config)
         model, mixture = LinkVLAForDriving(config), Mixture(data, config.view_shape, config.interpolation)
-        _own_tables(model, recipe, start=False)
+        _make_trainable(model, recipe, start=False)
         return model.train(), processor, mixture
     if init is None:
         tokenizer = train_text_tokenizer()
@@ -72,7 +73,7 @@ def build(
         config = _restated(old.config, recipe.architecture)
         mixture = _camera_from_data(config, data)
         model = transplant(old, old_processor.tokenizer, config, tokenizer)
-    _own_tables(model, recipe, start=init is not None)
+    _make_trainable(model, recipe, start=init is not None)
     return model.train(), LinkVLAProcessor(model.config, tokenizer), mixture
 
 
@@ -115,8 +116,12 @@ def _restated(config: LinkVLAConfig, architecture: Mapping[str, Any]) -> LinkVLA
     return LinkVLAConfig.from_dict(values)
 
 
-def _own_tables(model: LinkVLAForDriving, recipe: Recipe, start: bool) -> None:
-    """Trained tables for the action rows, on every side that the network has; ``start``: from the rows as they are."""
+def _make_trainable(model: LinkVLAForDriving, recipe: Recipe, start: bool) -> None:
+    """Trained tables for the action rows, on every side that the network has, and how its attention runs; ``start``:
+    from the rows as they are.
+    """
+    if recipe.packed:
+        model.set_attn_implementation({"text_config": PACKED})
     if recipe.lora_rank:
         apply_lora(model, lora_settings(recipe))
         return
