@@ -14,6 +14,7 @@ import pytest
 
 from linkvla.launch.sim.world.later_places import Edition, JunctionBorder, Label, Marker, with_later_places
 from linkvla.launch.sim.world.missing_signals import has_signals, with_signals
+from linkvla.launch.sim.world.spawn_points import spawn_points
 from linkvla.launch.sim.world.town_loader import SHIPPED, load_town
 
 # As background_activity.py of scenario_runner and Bench2Drive names them: road, lane, s.
@@ -137,6 +138,12 @@ def test_taken_together_they_are_entered_by_their_arms_alone(town03, places, ent
     assert {road for road, _ in exits - entries} == left_by
 
 
-def test_the_roads_of_town03_stay_where_they_are(town03):
+def test_the_roads_signals_and_spawn_points_of_town03_stay_where_they_are(town03):
     old, new = town03
     _same_but_for_labels(old, new, {old_id: later for later, old_id in RENAMED.items()})
+    assert _landmarks(new) == _landmarks(old)
+    assert [str(point) for point in spawn_points(new)] == [str(point) for point in spawn_points(old)]
+
+
+def _landmarks(town_map: carla.Map) -> list[tuple[str, str]]:
+    return sorted((landmark.id, str(landmark.transform)) for landmark in town_map.get_all_landmarks())
