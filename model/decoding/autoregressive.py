@@ -11,6 +11,7 @@ its slot here too, as in the refinement block.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -41,7 +42,7 @@ class Training:
         return said[:, [ORDER.index(slot) for slot in range(_POINTS)]]
 
 
-def _token(model: LinkVLAForDriving, tables: Tables, cells: torch.Tensor, slots: list[int]) -> torch.Tensor:
+def _token(model: LinkVLAForDriving, tables: Tables, cells: torch.Tensor, slots: Sequence[int] | slice) -> torch.Tensor:
     """Inputs (B, n, width) for cells (B, n) said at ``slots``."""
     return tables.embed_actions(cells) + model.slot_embedding[slots]
 
@@ -57,9 +58,9 @@ def one_shot(model: LinkVLAForDriving, batch: DrivingBatch, points: torch.Tensor
     block = torch.cat(
         [
             goals[:, :1],
-            _token(model, tables, cells[:, path], list(path)),
+            _token(model, tables, cells[:, path], path),
             goals[:, 1:],
-            _token(model, tables, cells[:, waypoints], list(waypoints)),
+            _token(model, tables, cells[:, waypoints], waypoints),
         ],
         dim=1,
     )
@@ -80,10 +81,10 @@ def decode(model: LinkVLAForDriving, prefix: Prefix, mode: str | None = None) ->
     waypoint_goal = tables.goals(len(prefix.pending))[:, 1:]
     said = {ORDER[0]: tables.score_actions(read_opening(prefix, opening(model, prefix))[:, -1])}
     for before, slot in pairwise(ORDER):
-        append(prefix, _token(model, tables, said[before].argmax(-1, keepdim=True), [before]))
+        append(prefix, _token(model, tables, said[before].argmax(-1, keepdim=True), slice(before, before + 1)))
         if slot in END_POINTS:
             append(prefix, waypoint_goal)
         said[slot] = tables.score_actions(advance(prefix)[:, -1])
     logits = torch.stack([said[slot] for slot in range(_POINTS)], dim=1)
-    goal_logits = logits[:, END_POINTS]
+    goal_logits = torch.stack([said[slot] for slot in END_POINTS], dim=1)
     return Decoded(read(logits), certainty(goal_logits), goal_logits, logits)

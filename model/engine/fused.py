@@ -14,18 +14,27 @@ from linkvla.model.modeling_linkvla import LinkVLAForDriving
 def fuse(parts: Sequence[nn.Linear]) -> tuple[torch.Tensor, torch.Tensor | None]:
     """Weight (rows of all parts, inputs) and bias of one linear layer that does the work of ``parts``, in their order.
 
-    The parameters of the parts become views of it: the memory is shared, and the library's layers go on working.
+    The parameters of the parts become views of it: the memory is shared, and the library's layers go on working. Done
+    again, it finds them so, and nothing is copied.
     """
-    rows = [part.out_features for part in parts]
-    weight = torch.cat([part.weight for part in parts])
-    for part, view in zip(parts, weight.split(rows)):
-        part.weight.data = view
+    weight = _behind_one_another([part.weight for part in parts])
     if parts[0].bias is None:
         return weight, None
-    bias = torch.cat([part.bias for part in parts])
-    for part, view in zip(parts, bias.split(rows)):
-        part.bias.data = view
-    return weight, bias
+    return weight, _behind_one_another([part.bias for part in parts])
+
+
+def _behind_one_another(parts: Sequence[nn.Parameter]) -> torch.Tensor:
+    """All rows as one tensor, of which the parameters are, or become, views."""
+    first, place = parts[0], parts[0].storage_offset()
+    for part in parts:
+        if part.untyped_storage().data_ptr() != first.untyped_storage().data_ptr() or part.storage_offset() != place:
+            whole = torch.cat(list(parts))
+            for one, view in zip(parts, whole.split([len(one) for one in parts])):
+                one.data = view
+            return whole
+        place += part.numel()
+    rows = sum(len(part) for part in parts)
+    return first.data.as_strided((rows, *first.shape[1:]), first.stride(), first.storage_offset())
 
 
 def obstacle(model: LinkVLAForDriving) -> str | None:

@@ -34,7 +34,7 @@ class Resize:
         rows, columns = self._matrices[height, width]
         narrow = rows @ frames.view(batch, height, width * 3).float()  # (B, view rows, width x 3)
         planes = narrow.view(batch, -1, width, 3).transpose(2, 3) @ columns  # (B, view rows, 3, view columns)
-        return planes.round().clamp(0.0, 255.0).transpose(2, 3).contiguous()
+        return (planes + 0.5).floor().clamp(0.0, 255.0).transpose(2, 3).contiguous()
 
 
 def _matrix(before: int, after: int, method: int) -> torch.Tensor:
