@@ -8,7 +8,7 @@ activations, resizing and decoding of points are left out: they are below a hund
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from linkvla.launch.bench.ceilings import Ceilings
@@ -69,6 +69,17 @@ def word_passes(prompt: int, tokens: int, passes: int) -> list[Pass]:
     scored = tokens - (passes - 1)  # of the first pass; a draft is verified in it
     later = [Pass(1, prompt + scored + number - 2, words=1) for number in range(1, passes)]
     return [Pass(prompt + scored - 1, 0, words=scored), *later]
+
+
+def spoken_passes(head: str, prompt: int, tokens: int, passes: int) -> list[Pass]:
+    """The passes of a frame with words. Where these were drafted, the actions' first pass reads along with the last."""
+    said = word_passes(prompt, tokens, passes)
+    actions = action_passes(head, 1, prompt + tokens - 1)
+    if passes == tokens:
+        return [*said, *actions]
+    last, first = said[-1], actions[0]
+    both = replace(first, new=last.new + first.new, before=last.before, words=last.words)
+    return [*said[:-1], both, *actions[1:]]
 
 
 def cost(config: LinkVLAConfig, passes: list[Pass], batch: int, width: int, ceilings: Ceilings) -> Cost:

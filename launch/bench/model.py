@@ -6,8 +6,7 @@ import itertools
 import os
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
-from functools import partial
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
@@ -15,22 +14,24 @@ from rich.console import Console
 from rich.progress import Progress
 
 from linkvla.launch.bench.ceilings import Ceilings, measure_ceilings, surroundings
-from linkvla.launch.bench.cost import Cost, action_passes, cost, word_passes
-from linkvla.launch.bench.frame import Begin, Frame, Work
+from linkvla.launch.bench.cost import Cost, action_passes, cost, spoken_passes
+from linkvla.launch.bench.frame import Frame, Words, Work
 from linkvla.launch.bench.model_table import print_rows, wide_console
 from linkvla.launch.bench.networks import HEADS, load, read_by
 from linkvla.launch.bench.stopwatch import Repeats, Spread, measure
 from linkvla.launch.json_file import write_json
-from linkvla.model.decoding.prefix import begin
+from linkvla.model.engine.engine import Engine
+from linkvla.model.engine.fused import obstacle
 from linkvla.model.interface.errors import ConfigurationError
 from linkvla.model.modeling_linkvla import LinkVLAForDriving
 from linkvla.model.processing_linkvla import LinkVLAProcessor
+from linkvla.model.runner import LibraryRunner
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-RUNNERS = ("eager",)
-"""The network as transformers runs it."""
-WORDS = ("none", "greedy")
-"""No words; a commentary token by token."""
+RUNNERS = ("eager", "engine")
+"""The network as transformers runs it; as our engine does, which on a GPU is recorded into CUDA graphs."""
+WORDS = ("none", "greedy", "draft")
+"""No words; a commentary token by token; one that is drafted from what was said before."""
 
 _KNOWN_DEVICE = re.compile(r"cpu|cuda(:\d{1,2})?")
 
@@ -47,6 +48,7 @@ class ModelBenchSettings:
     words: tuple[str, ...]
     batches: tuple[int, ...]
     tokens: int  # of a commentary, at most
+    right: float  # share of drafts that are right to the last word
     repeats: Repeats
     threads: int | None  # of torch; None: one for each core
     out: Path | None  # of the JSON file
@@ -59,6 +61,8 @@ class ModelBenchSettings:
                 if one not in allowed:
                     choices = ", ".join(filter(None, allowed))
                     raise ConfigurationError(f"{name} must be one of {choices}, got {one!r}")
+        if not 0.0 <= self.right <= 1.0:
+            raise ConfigurationError(f"the share of drafts that are right must be 0..1, got {self.right}")
         for device in self.devices:
             if not _KNOWN_DEVICE.fullmatch(device):
                 raise ConfigurationError(f"device {device!r} is unknown; use cpu, cuda or cuda:N")
@@ -153,12 +157,14 @@ def _measure(
     missing, entrants = {}, {}
     for case in _cases(settings, str(device)):
         reason = _too_long(settings, model, case, ceilings)
+        if not reason and case.runner == "engine" and (against := obstacle(model)):
+            reason = f"the engine does not run this network: {against}"
         if reason:
             missing[case] = reason
-        else:
-            reader = read_by(model, case.head)
-            tokens = settings.tokens if case.words != "none" else 0
-            entrants[case] = Frame(reader, processor, _runner(case, reader), case.batch, tokens)
+            continue
+        reader = read_by(model, case.head)
+        runner = (Engine if case.runner == "engine" else LibraryRunner)(reader, processor)
+        entrants[case] = Frame(reader, processor, runner, case.batch, _words(settings, case))
     with Progress(transient=True, console=console) as progress:
         task = progress.add_task("frames", total=len(entrants) * (settings.repeats.rounds + 1))
         spreads = measure(entrants, device, settings.repeats, lambda: progress.advance(task))
@@ -170,14 +176,17 @@ def _measure(
     return sorted(rows, key=lambda row: order.index(row.case))
 
 
-def _runner(case: Case, model: LinkVLAForDriving) -> Begin:
-    return partial(begin, model)
+def _words(settings: ModelBenchSettings, case: Case) -> Words | None:
+    if case.words == "none":
+        return None
+    return Words(settings.tokens, settings.right if case.words == "draft" else None)
 
 
 def _too_long(settings: ModelBenchSettings, model: LinkVLAForDriving, case: Case, ceilings: Ceilings) -> str:
     """Whether one frame of a case takes longer than all its repeats may, at the very best; why, or empty."""
-    tokens = settings.tokens if case.words != "none" else 0
-    least = Work(model.config.image_tokens, tokens, tokens)
+    words = _words(settings, case)
+    tokens = words.tokens if words else 0
+    least = Work(model.config.image_tokens, tokens, tokens if case.words == "greedy" else 1)
     seconds = _cost(model, case, least, ceilings).floor_ms / 1e3
     return f"one frame takes {seconds:.0f} s at least" if seconds > settings.repeats.seconds else ""
 
@@ -185,26 +194,28 @@ def _too_long(settings: ModelBenchSettings, model: LinkVLAForDriving, case: Case
 def _cost(model: LinkVLAForDriving, case: Case, work: Work, ceilings: Ceilings) -> Cost:
     passes = action_passes(case.head, work.prompt)
     if work.tokens:
-        said = word_passes(work.prompt, work.tokens, work.word_passes)
-        passes = [*said, *action_passes(case.head, 1, work.prompt + work.tokens - 1)]
+        passes = spoken_passes(case.head, work.prompt, work.tokens, work.word_passes)
     return cost(model.config, passes, case.batch, torch.finfo(model.dtype).bits // 8, ceilings)
 
 
 def ratios(rows: Sequence[Row]) -> list[dict]:
-    """Medians of one run against one another: by head, by runner, with words against without."""
-    took = {row.case: row.spread.median_ms for row in rows if row.spread is not None}
+    """Medians, and means, of one run against one another: by head, by runner, with words against without."""
+    took = {row.case: row.spread for row in rows if row.spread is not None}
     found = []
     for case, slow in took.items():
         for name, other in _rivals(case):
             if other in took:
-                found.append({"what": name, "case": asdict(case), "ratio": slow / took[other]})
+                fast = took[other]
+                medians, means = slow.median_ms / fast.median_ms, slow.mean_ms / fast.mean_ms
+                found.append({"what": name, "case": asdict(case), "of_medians": medians, "of_means": means})
     return found
 
 
 def _rivals(case: Case) -> Iterator[tuple[str, Case]]:
     """What a case is compared with, and the name of the ratio."""
-    values = asdict(case)
     if case.head != "coarse_to_fine":
-        yield f"{case.head} / coarse_to_fine", Case(**{**values, "head": "coarse_to_fine"})
+        yield f"{case.head} / C2F", replace(case, head="coarse_to_fine")
+    if case.runner == "eager":
+        yield "eager / engine", replace(case, runner="engine")
     if case.words != "none":
-        yield f"{case.words} words / none", Case(**{**values, "words": "none"})
+        yield f"{case.words} words / none", replace(case, words="none")

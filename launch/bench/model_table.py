@@ -7,8 +7,8 @@ from rich.console import Console
 from rich.table import Table
 
 _HEADS = {"coarse_to_fine": "C2F", "autoregressive": "AR", "regression": "regression"}
-_TIMES = ("median ms", "p95 ms", "a car", "first")
-_NUMBERS = (*_TIMES, "repeats", "tokens", "GFLOP", "MB", "floor ms", "x floor", "memory MB")
+_TIMES = ("median ms", "p95", "mean", "a car", "first")
+_NUMBERS = (*_TIMES, "n", "tokens", "passes", "GFLOP", "MB", "floor ms", "x floor", "mem MB")
 _WIDTH = 150  # characters; a narrower terminal wraps lines rather than lose figures
 
 
@@ -21,15 +21,14 @@ def wide_console() -> Console:
 def print_rows(console: Console, document: dict) -> None:
     """All rows side by side, then the ratios, the ceilings and where it was."""
     millions = document["parameters"] / 1e6
-    table = Table(box=SIMPLE_HEAD, title=f"{document['shape']}, {millions:.1f} M parameters, {document['dtype']}")
+    title = f"{document['shape']}, {millions:.1f} M parameters, {document['dtype']}; one row is one frame of every car"
+    table = Table(box=SIMPLE_HEAD, title=title, padding=(0, 1, 0, 0))
     for name in ("device", "runner", "head", "words"):
-        table.add_column(name)
-    for name in ("batch", *_NUMBERS):
+        table.add_column(name, no_wrap=True)
+    for name in ("cars", *_NUMBERS):
         table.add_column(name, justify="right", no_wrap=True)
     for row in document["rows"]:
-        case = row["case"]
-        about = (case["device"], case["runner"], _HEADS[case["head"]], case["words"], str(case["batch"]))
-        table.add_row(*about, *(_numbers(row) if not row["missing"] else ("not measured",)))
+        table.add_row(*_about(row["case"]), *(_numbers(row) if not row["missing"] else ("not measured",)))
     console.print(table)
     _print_missing(console, document["rows"])
     _print_ratios(console, document["ratios"])
@@ -45,10 +44,12 @@ def _numbers(row: dict) -> tuple[str, ...]:
     return (
         f"{spread['median_ms']:.2f}",
         f"{spread['p95_ms']:.2f}",
+        f"{spread['mean_ms']:.2f}",
         f"{spread['median_ms'] / case['batch']:.2f}",
         f"{spread['first_ms']:.0f}",
         str(spread["repeats"]),
         str(row["work"]["tokens"]),
+        str(row["work"]["word_passes"]),
         f"{cost['flops'] / 1e9:.3g}",
         f"{cost['bytes'] / 1e6:.3g}",
         f"{cost['floor_ms']:.2f}",
@@ -67,13 +68,21 @@ def _print_missing(console: Console, rows: list[dict]) -> None:
 
 
 def _print_ratios(console: Console, ratios: list[dict]) -> None:
-    table = Table(box=SIMPLE_HEAD, title="Ratios of medians, of this run")
+    """Those of the smallest batch; the file has them all."""
+    fewest = min((ratio["case"]["batch"] for ratio in ratios), default=0)
+    table = Table(box=SIMPLE_HEAD, title="Ratios, of this run", padding=(0, 1, 0, 0))
     for name in ("ratio", "device", "runner", "head", "words"):
         table.add_column(name)
-    table.add_column("batch", justify="right")
-    table.add_column("", justify="right")
+    for name in ("cars", "of medians", "of means"):
+        table.add_column(name, justify="right")
     for ratio in sorted(ratios, key=lambda one: one["what"]):
-        case = ratio["case"]
-        about = (case["device"], case["runner"], _HEADS[case["head"]], case["words"], str(case["batch"]))
-        table.add_row(ratio["what"], *about, f"{ratio['ratio']:.2f}")
+        if ratio["case"]["batch"] == fewest:
+            values = (f"{ratio['of_medians']:.2f}", f"{ratio['of_means']:.2f}")
+            table.add_row(ratio["what"], *_about(ratio["case"]), *values)
     console.print(table)
+
+
+def _about(case: dict) -> tuple[str, ...]:
+    recorded = case["runner"] == "engine" and case["device"].startswith("cuda")
+    runner = "graphed" if recorded else case["runner"]
+    return case["device"], runner, _HEADS[case["head"]], case["words"], str(case["batch"])

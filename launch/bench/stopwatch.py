@@ -48,6 +48,7 @@ class Spread:
     """How long an entrant took."""
 
     repeats: int
+    mean_ms: float
     median_ms: float
     p95_ms: float
     first_ms: float  # the first call of all: what is built, captured or cached then
@@ -55,10 +56,10 @@ class Spread:
 
 
 def spread(times_ms: list[float], first_ms: float = 0.0, memory_mb: float = 0.0) -> Spread:
-    """Median and 95th percentile (nearest rank) of at least one time."""
+    """Mean, median and 95th percentile (nearest rank) of at least one time."""
     ranked = sorted(times_ms)
     p95 = ranked[max(0, -(-95 * len(ranked) // 100) - 1)]
-    return Spread(len(ranked), statistics.median(ranked), p95, first_ms, memory_mb)
+    return Spread(len(ranked), statistics.fmean(ranked), statistics.median(ranked), p95, first_ms, memory_mb)
 
 
 def measure(

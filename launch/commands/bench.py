@@ -157,16 +157,19 @@ def model(
         list[str] | None, typer.Option(metavar="NAME", help="coarse_to_fine, autoregressive, regression; all of them.")
     ] = None,
     runner: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="eager (transformers); all of them if left out.")
+        list[str] | None, typer.Option(metavar="NAME", help="eager (transformers), engine; both if left out.")
     ] = None,
     words: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="Commentary: none, greedy; both if left out."),
+        typer.Option(metavar="NAME", help="Commentary: none, greedy, draft (guessed from the last one); all of them."),
     ] = None,
     batch: Annotated[
         list[int] | None, typer.Option(metavar="N", min=1, max=64, help="Cars at once; 1, 2, 4, 8 if left out.")
     ] = None,
     tokens: Annotated[int, typer.Option(metavar="N", min=1, max=100, help="Of a commentary, at most.")] = 26,
+    right: Annotated[
+        float, typer.Option(metavar="SHARE", help="Of the drafts that are right to the last word; the others are not.")
+    ] = 0.75,
     repeats: MostRepeats = 100,
     seconds: Seconds = 20.0,
     rounds: Rounds = 5,
@@ -200,6 +203,7 @@ def model(
             words=tuple(words or WORDS),
             batches=tuple(batch or (1, 2, 4, 8)),
             tokens=tokens,
+            right=right,
             repeats=Repeats(repeats, seconds, rounds),
             threads=threads,
             out=out,
