@@ -1,10 +1,13 @@
 """What a route file may say about scenarios, when one begins and ends, and what it means for the judges."""
 
+from xml.etree import ElementTree
+
 import carla
 import pytest
 
+from linkvla.launch.evaluation.benchmarks import SHIPPED
 from linkvla.launch.evaluation.facts import EgoFacts
-from linkvla.launch.evaluation.route_file import ScenarioSpec
+from linkvla.launch.evaluation.route_file import ScenarioSpec, read_routes
 from linkvla.launch.evaluation.scenarios.places import ON_THE_ROAD, outermost, sidewalk
 from linkvla.launch.evaluation.scenarios.scene import Scene
 from linkvla.launch.evaluation.scenarios.script import Script
@@ -109,3 +112,18 @@ def test_both_sides_of_a_two_way_road_have_an_end(side):
     assert side * (across.x * offset.x + across.y * offset.y) > 2.0
     further = outwards * walk.transform.get_right_vector()
     assert side * (across.x * further.x + across.y * further.y) > 0.9
+
+
+@pytest.mark.parametrize("name", ["Maple", "Nutmeg"])
+def test_the_routes_of_the_comparison_say_at_their_start_that_they_want_few_cars(name):
+    """The leaderboard takes a trigger for a route's own within 2 m and 10 degrees only."""
+    town = load_town(name, ()).map
+    routes = [route for route in read_routes(SHIPPED / "parity.xml") if route.town == name]
+    for route in routes:
+        wishes = [Script.read(one) for one in route.scenarios if one.type == "BackgroundActivityParametrizer"]
+        assert [wish.number("junction_source_perc", 80.0) for wish in wishes] == [0.0]
+        assert wishes[0].trigger == pytest.approx(route.keypoints[0], abs=2.0)
+        (yaw,) = (float(point.get("yaw")) for point in ElementTree.fromstring(route.xml).iter("trigger_point"))
+        off = yaw - town.get_waypoint(carla.Location(*route.keypoints[0])).transform.rotation.yaw
+        assert abs((off + 180.0) % 360.0 - 180.0) < 10.0
+    assert len(routes) >= 6
