@@ -12,6 +12,7 @@ from typing import Any
 from linkvla.agent.recorder import DriveRecording
 from linkvla.launch.report.tick_adapter import command_text
 from linkvla.launch.report.tick_values import likely_cells, mapping, number, numbers, points
+from linkvla.launch.report.word_count import WordCount
 
 SAMPLES_PER_SECOND = 20  # every tick: pedals that change from tick to tick would look calm if some were left out
 PLANS_PER_SECOND = 4
@@ -37,6 +38,7 @@ class DriveLog:
     words: list[list[Any]] = field(default_factory=list)  # [hundredths of s, kind, text]: said from then on
     pictures: list[list[int]] = field(default_factory=list)  # [hundredths of s, tick]: frames/TICK.jpg
     stages: dict[str, list[float]] = field(default_factory=dict)  # ms of each stage: median, 95th percentile, most
+    spoken: WordCount = field(default_factory=WordCount)
     ticks: int = 0
 
     @property
@@ -79,6 +81,7 @@ def make_log(ticks: Iterable[dict[str, Any]]) -> DriveLog:
         if time is None:
             continue
         log.ticks += 1
+        log.spoken.add(tick)
         for stage, milliseconds in mapping(tick.get("ms")).items():
             if (value := number(milliseconds)) is not None:
                 spent.setdefault(stage, []).append(value)

@@ -13,7 +13,7 @@ from linkvla.agent.atomic_file import write_text
 from linkvla.launch.evaluation.scoring.score_tables import score_tables
 from linkvla.launch.report.page.render import PageSettings, render
 from linkvla.launch.report.run_folder import DrivenRoute, Run, read_run
-from linkvla.launch.report.run_tables import failure_table, time_table
+from linkvla.launch.report.run_tables import failure_table, time_table, word_table
 from linkvla.model.interface.errors import ConfigurationError
 
 PAGE = "report.html"
@@ -103,9 +103,9 @@ def _print(run: Run, console: Console) -> None:
         console.print(scenarios.rich())
     console.print(towns.rich())
     console.print(failure_table(run))
-    times = time_table(run)
-    if times is not None:
-        console.print(times)
+    for table in (time_table(run), word_table(run)):
+        if table is not None:
+            console.print(table)
     for note in run.notes[len(run.scores.notes) :]:  # those of the scores stand under their table
         console.print(f"[dim]{escape(note)}[/dim]", highlight=False)
 

@@ -6,10 +6,13 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
+from linkvla.agent.recorder import DriveRecording
 from linkvla.launch.report.infraction_places import placed_infractions
 from linkvla.launch.report.page import summary
 from linkvla.launch.report.page.routes import BAD, GOOD, LOST, WARN, route_row
 from linkvla.launch.report.run_folder import Run
+from linkvla.launch.report.word_count import WordCount
+from linkvla.model.interface.errors import DataError
 
 STYLES = {BAD: "red", LOST: "magenta", WARN: "yellow", GOOD: "green"}
 
@@ -47,4 +50,25 @@ def time_table(run: Run) -> Table | None:
         table.add_column(heading, justify="right")
     for part in parts:
         table.add_row(part["name"], f"{part['ms']:.1f}", f"{part['percent']:.0f}")
+    return table
+
+
+def word_table(run: Run) -> Table | None:
+    """What words cost, over all recorded drives that can be read; None where nothing was said."""
+    count = WordCount()
+    for route in run.routes:
+        if route.log is None:
+            continue
+        try:
+            for tick in DriveRecording.open(route.log).ticks():
+                count.add(tick)
+        except (DataError, OSError):  # the page says so, beside the route
+            continue
+    if not (rows := count.rows()):
+        return None
+    table = Table(title="What words cost", box=SIMPLE_HEAD, pad_edge=False, title_justify="left", show_header=False)
+    table.add_column()
+    table.add_column(justify="right")
+    for row in rows:
+        table.add_row(*row)
     return table

@@ -25,6 +25,7 @@ from linkvla.launch.report.page import summary
 from linkvla.launch.report.page.maps import outlines, town_maps, town_shapes
 from linkvla.launch.report.page.routes import STATES, RouteRow, route_row
 from linkvla.launch.report.run_folder import DrivenRoute, Run
+from linkvla.launch.report.word_count import WordCount
 from linkvla.model.interface.errors import DataError
 
 FOLDER = Path(__file__).parent
@@ -79,7 +80,7 @@ def render(run: Run, settings: PageSettings, cache: OutlineCache | None = None) 
         settings: where the page will lie.
         cache: for a page that a server shows, which brings the logs by itself.
     """
-    rows, spent = [], []
+    rows, spent, spoken = [], [], []
     for route in run.routes:
         log, problem = _log_of(route) if cache is None else cache.get(route)
         placed = placed_infractions(route.record, *((log.track_times, log.track) if log else ()))
@@ -88,6 +89,7 @@ def render(run: Run, settings: PageSettings, cache: OutlineCache | None = None) 
             row.detail["why"] = problem
         if log is not None:
             spent.append(log.stages)
+            spoken.append(log.spoken)
             if log.pictures:
                 row.detail["pictures"] = _picture_place(route, settings)
             if settings.out is None:
@@ -97,7 +99,7 @@ def render(run: Run, settings: PageSettings, cache: OutlineCache | None = None) 
         rows.append(row)
     rows.sort(key=lambda row: (row.sort["failures"], row.key))
     _place_films(run, rows, settings)
-    return _fill(run, rows, settings, summary.stages(spent))
+    return _fill(run, rows, settings, summary.stages(spent), WordCount.total(spoken))
 
 
 def render_waiting(title: str, running: Sequence[dict[str, Any]], why: str) -> str:
@@ -152,7 +154,9 @@ def _place_films(run: Run, rows: Sequence[RouteRow], settings: PageSettings) -> 
             row.detail["film"] = _relative(film, settings.out)
 
 
-def _fill(run: Run, rows: list[RouteRow], settings: PageSettings, stages: list[dict[str, Any]]) -> str:
+def _fill(
+    run: Run, rows: list[RouteRow], settings: PageSettings, stages: list[dict[str, Any]], words: WordCount
+) -> str:
     roads = outlines(rows, settings.towns)
     maps = town_maps(rows, roads)
     bare = sorted({shown["town"] for shown in maps} - set(roads))
@@ -182,6 +186,7 @@ def _fill(run: Run, rows: list[RouteRow], settings: PageSettings, stages: list[d
         town_shapes=town_shapes(roads),
         phases=summary.phases(run),
         stages=stages,
+        words=words.rows(),
         by_town=summary.groups(by_town),
         by_scenario=summary.groups(by_scenario) if set(by_scenario) - {"none"} else [],
         header=summary.header_lines(run.header),

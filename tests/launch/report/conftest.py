@@ -19,6 +19,10 @@ from linkvla.model.interface.types import Command, Plan
 SECONDS = 12.0
 START = (204.0, -190.0)  # in Nutmeg
 PATH = np.stack([np.arange(20.0), np.zeros(20)], axis=1)
+WORDS = {
+    40: {"tokens": 18, "drafted": 0, "accepted": 0, "passes": 18},
+    80: {"tokens": 18, "drafted": 20, "accepted": 18, "passes": 1},
+}  # at ticks
 WAYPOINTS = np.stack([np.arange(1, 11) * 1.5, np.zeros(10)], axis=1)
 
 
@@ -65,7 +69,7 @@ def record_ticks(folder: Path, said: str = "Following the road.", picture_every:
                 route=k / 2.4,
                 command=Command.LANE_FOLLOW,
                 instruction="Slow down." if 60 <= k < 120 else None,
-                plan=Plan(PATH, WAYPOINTS, said if k == 40 else "", cells),
+                plan=Plan(PATH, WAYPOINTS, said if k == 40 else "", cells | WORDS.get(k, {})),
                 image=np.full((32, 64, 3), k, np.uint8),
                 milliseconds={"see": 5.0, "total": 20.0 + k % 10},
             )

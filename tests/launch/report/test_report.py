@@ -31,7 +31,9 @@ from linkvla.launch.report.page.render import PageSettings, packed, render
 from linkvla.launch.report.page.summary import figures
 from linkvla.launch.report.report import ReportSettings, report
 from linkvla.launch.report.run_folder import read_run
+from linkvla.launch.report.run_tables import word_table
 from linkvla.launch.report.town_outline import town_outline
+from linkvla.launch.report.word_count import WordCount
 from linkvla.model.interface.errors import ConfigurationError, DataError
 
 EVIL = "</script><script>window.pwned=1</script><img src=x onerror='window.pwned=1'>\"'&"
@@ -215,6 +217,33 @@ def test_a_town_that_is_not_at_hand_is_drawn_without_roads(recorded_run):
     assert town_outline("Nowhere", (), [(0.0, 0.0)]) is None
     whole = town_outline("Maple", (), [])
     assert len(whole.lanes) > 100 and whole.box[2] - whole.box[0] > 100
+
+
+def test_what_words_cost_is_summed_over_the_drives_that_can_be_read(recorded_run):
+    path = recorded_run(films=False)
+    table = word_table(read_run(path))
+    rows = dict(zip(*(column.cells for column in table.columns)))
+    assert rows["plans with words"] == "4" and rows["tokens a plan"] == "18.0" and rows["passes a plan"] == "9.50"
+    assert rows["of what was said, guessed right"] == "50.0 %" and rows["of what was guessed, right"] == "90.0 %"
+    assert rows["plans in one pass"] == "50.0 %" and rows["tokens a pass"] == "1.9"
+    html = render(read_run(path), PageSettings(path / "report.html"))
+    assert '<td>passes a plan</td><td class="number">9.50</td>' in html
+    (path / "drives" / "RouteScenario_2_rep0" / "ticks.jsonl").write_text("{}\n")
+    assert next(iter(word_table(read_run(path)).columns[1].cells)) == "2"
+
+
+def test_the_time_with_words_stands_beside_the_time_without():
+    words = {"tokens": 10, "drafted": 10, "accepted": 10, "passes": 1}
+    count = WordCount()
+    for n, took in enumerate((20.0, 30.0, 21.0, 31.0, 22.0, 32.0)):
+        count.add({"ms": {"policy": took}, "path": [], **({"words": words} if n % 2 else {})})
+    count.add({"ms": {"policy": 99.0}, "path": [], "words": words, "caption": "Stop."})  # more than words
+    count.add({"ms": {"policy": 1.0}})  # no plan
+    count.add({"words": {"tokens": "many"}, "ms": 3})  # damaged
+    rows = dict(count.rows())
+    assert rows["policy with words: median, 95 %"] == "31.0, 32.0 ms"
+    assert rows["policy without: median, 95 %"] == "21.0, 22.0 ms" and rows["plans with words"] == "4"
+    assert WordCount().rows() == []
 
 
 def test_the_command_prints_failures_and_leaves_a_page(recorded_run, tmp_path: Path):
