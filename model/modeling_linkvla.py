@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -143,7 +145,8 @@ class LinkVLAForDriving(InternVLForConditionalGeneration):
 
     ``action_tables``, when set (training only), holds the modules ``input`` and, where the head is not tied,
     ``output``, whose call returns the special rows (cells + 2, width) of that side; otherwise they are rows of the
-    embedding table and of the output head.
+    embedding table and of the output head. ``vision_memory``, when set (training only), stands before the vision tower:
+    it is given tower and tiles and returns the last hidden states.
     """
 
     config_class = LinkVLAConfig
@@ -159,6 +162,7 @@ class LinkVLAForDriving(InternVLForConditionalGeneration):
                 width, config.regression_path_hidden, config.regression_waypoint_hidden
             )
         self.action_tables: nn.ModuleDict | None = None
+        self.vision_memory: Callable[[nn.Module, torch.Tensor], torch.Tensor] | None = None
         self.vocabulary = config.vocabulary
         self.action_tokenizer = config.action_tokenizer
         self.post_init()
@@ -210,13 +214,17 @@ class LinkVLAForDriving(InternVLForConditionalGeneration):
 
     def see(self, pixel_values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Tiles (B, 2, 3, s, s) to image tokens (B, 2 * n, width) and patch features (B, 2, patches, vision width)."""
-        batch = pixel_values.shape[0]
-        output = self.model.get_image_features(
-            pixel_values.flatten(0, 1), vision_feature_layer=-1, vision_feature_select_strategy="default"
-        )
-        tokens = output.pooler_output.unflatten(0, (batch, TILES)) + self.tile_embedding
-        patches = output.last_hidden_state[:, 1:].unflatten(0, (batch, TILES))
-        return tokens.flatten(1, 2), patches
+        tiles, tower = pixel_values.flatten(0, 1).to(self.dtype), self.model.vision_tower
+        if self.vision_memory is None:
+            seen = tower(pixel_values=tiles).last_hidden_state
+        else:
+            seen = self.vision_memory(tower, tiles)
+        patches = seen[:, 1:]  # without the class token
+        side = math.isqrt(patches.shape[1])
+        plane = patches.unflatten(1, (side, side))
+        merged = self.model.pixel_shuffle(plane, scale_factor=self.config.downsample_ratio).flatten(1, 2)
+        tokens = self.model.multi_modal_projector(merged).unflatten(0, (-1, TILES)) + self.tile_embedding
+        return tokens.flatten(1, 2), patches.unflatten(0, (-1, TILES))
 
     def embed_prefix(self, batch: DrivingBatch, tables: Tables, image_tokens: torch.Tensor) -> torch.Tensor:
         """Prefix embeddings (B, P, width): table rows, with image tokens and encoded target points put in place."""

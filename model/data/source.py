@@ -65,14 +65,17 @@ class RecordingSource:
         )
 
 
-def open_sources(folder: Path | str, view_shape: tuple[int, int], interpolation: str = "area") -> list[SampleSource]:
+def open_sources(
+    folder: Path | str, view_shape: tuple[int, int], interpolation: str = "area", picture_versions: int = 0
+) -> list[SampleSource]:
     """Everything below a folder that can be learnt from: own recordings, or a SimLingo data set.
 
-    ``interpolation``: of views that are made on reading (SimLingo's); recorded ones have theirs. Raises DataError where
-    there is nothing, or another shape.
+    ``interpolation`` and ``picture_versions``: of views that are made on reading (SimLingo's, see ``ReadOptions``);
+    recorded ones have theirs. Raises DataError where there is nothing, or another shape.
     """
     if looks_like_simlingo(Path(folder)):
-        return [SimLingoSource(folder, view_shape, ReadOptions(interpolation=interpolation))]
+        options = ReadOptions(interpolation=interpolation, picture_versions=picture_versions)
+        return [SimLingoSource(folder, view_shape, options)]
     sources = [RecordingSource(recording) for recording in open_recordings(folder)]
     for source in sources:
         shape = tuple(source.recording.manifest["view_shape"])

@@ -160,9 +160,13 @@ def collate(
 
 def _colours(views: np.ndarray, recipe: Recipe, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Random gain and offset (B, 3) of contrast, brightness and colour cast; see ``LinkVLAProcessor.pixels``."""
-    size = len(views)
-    contrast = rng.uniform(1 - recipe.contrast, 1 + recipe.contrast, (size, 1))
-    cast = rng.uniform(1 - recipe.brightness, 1 + recipe.brightness, (size, 3))
+    size, versions = len(views), recipe.picture_versions
+    chance, draws = (np.random.default_rng(recipe.seed), versions) if versions else (rng, size)
+    contrast = chance.uniform(1 - recipe.contrast, 1 + recipe.contrast, (draws, 1))
+    cast = chance.uniform(1 - recipe.brightness, 1 + recipe.brightness, (draws, 3))
+    if versions:
+        version = rng.integers(versions, size=size)
+        contrast, cast = contrast[version], cast[version]
     # every fourth pixel tells the mean brightness well enough
     mean = views[:, ::4, ::4].mean((1, 2, 3), dtype=np.float64)[:, None] / 255.0
     gain = np.repeat(contrast, 3, axis=1)

@@ -20,6 +20,7 @@ from linkvla.model.training.growing import transplant
 from linkvla.model.training.lora import apply_lora, lora_settings, own_action_tables
 from linkvla.model.training.mixture import DataSource, Mixture
 from linkvla.model.training.recipe import Recipe
+from linkvla.model.training.vision_memory import VisionMemory
 
 _EYES = ("model.vision_tower.", "model.multi_modal_projector.")
 _RESTATED = (
@@ -56,13 +57,13 @@ def build(
     if resume:
         config = read_config(out)
         processor = LinkVLAProcessor.from_folder(out, config)
-        model, mixture = LinkVLAForDriving(config), Mixture(data, config.view_shape, config.interpolation)
+        model, mixture = LinkVLAForDriving(config), _mixture(recipe, config, data)
         _make_trainable(model, recipe, start=False)
         return model.train(), processor, mixture
     if init is None:
         tokenizer = train_text_tokenizer()
         config = nano_config(tokenizer.get_vocab_size(), **recipe.architecture)
-        mixture = _camera_from_data(config, data)
+        mixture = _camera_from_data(recipe, config, data)
         model = LinkVLAForDriving(config)
         model.reset_for_scratch()
         if init_vision is not None:
@@ -71,7 +72,7 @@ def build(
         old, old_processor = load_checkpoint(init)
         tokenizer = train_text_tokenizer() if recipe.new_tokenizer else old_processor.tokenizer
         config = _restated(old.config, recipe.architecture)
-        mixture = _camera_from_data(config, data)
+        mixture = _camera_from_data(recipe, config, data)
         model = transplant(old, old_processor.tokenizer, config, tokenizer)
     _make_trainable(model, recipe, start=init is not None)
     return model.train(), LinkVLAProcessor(model.config, tokenizer), mixture
@@ -98,8 +99,12 @@ def _shape(tensors: Mapping[str, torch.Tensor], name: str) -> tuple[int, ...] | 
     return tuple(tensors[name].shape) if name in tensors else None
 
 
-def _camera_from_data(config: LinkVLAConfig, data: Sequence[DataSource]) -> Mixture:
-    mixture = Mixture(data, config.view_shape, config.interpolation)
+def _mixture(recipe: Recipe, config: LinkVLAConfig, data: Sequence[DataSource]) -> Mixture:
+    return Mixture(data, config.view_shape, config.interpolation, recipe.picture_versions)
+
+
+def _camera_from_data(recipe: Recipe, config: LinkVLAConfig, data: Sequence[DataSource]) -> Mixture:
+    mixture = _mixture(recipe, config, data)
     config.camera = mixture.camera.as_dict()
     return mixture
 
@@ -122,6 +127,8 @@ def _make_trainable(model: LinkVLAForDriving, recipe: Recipe, start: bool) -> No
     """
     if recipe.packed:
         model.set_attn_implementation({"text_config": PACKED})
+    if recipe.vision_memory_gb:
+        model.vision_memory = VisionMemory(int(recipe.vision_memory_gb * 1e9))
     if recipe.lora_rank:
         apply_lora(model, lora_settings(recipe))
         return

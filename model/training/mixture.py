@@ -41,10 +41,16 @@ class DataSource:
 class Mixture:
     """Sources of several folders, drawn from by share and weight; the rest is as ``open_sources`` takes it."""
 
-    def __init__(self, folders: Sequence[DataSource], view_shape: tuple[int, int], interpolation: str = "area") -> None:
+    def __init__(
+        self,
+        folders: Sequence[DataSource],
+        view_shape: tuple[int, int],
+        interpolation: str = "area",
+        picture_versions: int = 0,
+    ) -> None:
         if not folders:
             raise DataError("no recordings given; record some with `linkvla collect`")
-        groups = [open_sources(folder.folder, view_shape, interpolation) for folder in folders]
+        groups = [open_sources(folder.folder, view_shape, interpolation, picture_versions) for folder in folders]
         self.sources: list[SampleSource] = [source for group in groups for source in group]
         weights = [np.concatenate([source.weights for source in group]) for group in groups]
         totals = np.array([weight.sum() for weight in weights])

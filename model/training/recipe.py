@@ -102,6 +102,8 @@ class Recipe:
     lora_alpha: int = 64
     lora_dropout: float = 0.1
     train_vision: bool = True
+    vision_memory_gb: float = 0.0  # main memory per process for what a frozen vision tower has seen
+    picture_versions: int = 0  # of each picture's disturbances; 0: drawn anew each time, so no picture comes twice
     # How it runs
     engine: str = "threads"  # CPU cores; "ddp" and "fsdp": GPUs, started with `accelerate launch`
     threads: int = 2  # shards of a batch, each on a core of its own
@@ -136,12 +138,28 @@ class Recipe:
                 "recipe: threads draw their dropout in no fixed order, so the run could not be resumed exactly; set "
                 "engine=ddp, which runs on CPU cores too, or lora_dropout=0"
             )
+        self._check_vision_memory()
         if self.command_only_share + self.target_point_only_share > 1.0 + 1e-9:
             raise ConfigurationError("recipe: command_only_share and target_point_only_share add up to more than 1")
         if not math.isclose(sum(self.task_shares), 1.0, abs_tol=1e-6):
             raise ConfigurationError(
                 f"recipe: the shares of the tasks must add up to 1, got {', '.join(map(str, self.task_shares))} for "
                 f"{', '.join(_TASK_SHARES)}"
+            )
+
+    def _check_vision_memory(self) -> None:
+        if not (math.isfinite(self.vision_memory_gb) and self.vision_memory_gb >= 0 and self.picture_versions >= 0):
+            raise ConfigurationError("recipe: vision_memory_gb and picture_versions must not be negative")
+        if not self.vision_memory_gb:
+            return
+        if self.train_vision:
+            raise ConfigurationError("recipe: a vision tower that learns sees anew each time; set train_vision=false")
+        if self.engine == "fsdp":
+            raise ConfigurationError("recipe: a vision tower in pieces has no vision_memory_gb; set engine=ddp")
+        if not self.picture_versions and (self.brightness or self.contrast):
+            raise ConfigurationError(
+                "recipe: with colours drawn anew no picture comes twice, so vision_memory_gb would find none; set "
+                "picture_versions=1 or more, or brightness=0 and contrast=0"
             )
 
     @property

@@ -29,6 +29,7 @@ class ReadOptions:
 
     shift_share: float = 0.5  # of the frames, seen through the shifted camera; those carry no dreams
     photometric: float = 0.5  # probability of each operation on the picture
+    picture_versions: int = 0  # of each picture, disturbed; 0: disturbed anew each time
     paraphrase_share: float = 0.6  # where paraphrases are given
     trivial_share: float = 0.2  # of the questions whose answer is that there is nothing
     dream_clock: str = "move"  # released dreams lag by 0.2 s: "move" them to t = 0.25..2.50 s, or "keep" them as stored
@@ -126,7 +127,9 @@ class SimLingoSource:
         image = self._picture(path)
         image = image[: kept_rows(round(image.shape[1] / 2))]
         if rng is not None:
-            image = disturb(image, rng, self.options.photometric)
+            versions = self.options.picture_versions
+            chance = np.random.default_rng([row, shifted, rng.integers(versions)]) if versions else rng
+            image = disturb(image, chance, self.options.photometric)
         try:
             return make_view(image, self._view_shape, interpolation=self.options.interpolation)
         except ObservationError as error:
