@@ -63,6 +63,7 @@ class TickSpeed:
     whole: Spread
     milliseconds: dict[str, float]  # mean of each stage, of the measured ticks
     tokens: float  # said, per tick
+    passes: float  # of the language model for these words, per tick
     incidents: dict[str, int]  # ticks that were not driven on a plan, by reason; the first of all is none
 
 
@@ -114,7 +115,7 @@ class Ride:
                 self._pictures = Pictures(spec["width"], spec["height"], seed)
         self._tick = 0
         self._laps: list[dict[str, float]] = []
-        self._tokens: list[int] = []
+        self._said: list[tuple[int, int]] = []  # tokens, and passes for them
 
     def prepare(self) -> SensorData:
         """What the sensors measure one tick later."""
@@ -139,8 +140,8 @@ class Ride:
         received = time.perf_counter()
         self.agent(self._tick, TICK_S * self._tick)
         whole = time.perf_counter() - begun
-        plan = self.agent.last_plan
-        self._tokens.append(0 if plan is None else plan.diagnostics.get("tokens", 0))
+        told = {} if self.agent.last_plan is None else self.agent.last_plan.diagnostics
+        self._said.append((told.get("tokens", 0), told.get("passes", 0)))
         self._laps.append({"receive": 1e3 * (received - begun), **stages(self.agent.timing), "whole": 1e3 * whole})
 
     def speed(self, whole: Spread) -> TickSpeed:
@@ -148,9 +149,9 @@ class Ride:
         counted = self._laps[-whole.repeats :]
         means = mean_stages(counted)
         means["other"] = means.pop("whole") - sum(means.values())
-        tokens = sum(self._tokens[-whole.repeats :]) / len(counted)
+        tokens, passes = (sum(said) / len(counted) for said in zip(*self._said[-whole.repeats :]))
         rounded = {stage: round(took, 3) for stage, took in means.items()}
-        return TickSpeed(self.config, whole, rounded, tokens, dict(self.agent.incidents.counts))
+        return TickSpeed(self.config, whole, rounded, tokens, passes, dict(self.agent.incidents.counts))
 
 
 def _road(driven: float) -> tuple[float, float, float]:
@@ -181,7 +182,8 @@ def _print(console: Console, speeds: Sequence[TickSpeed], where: dict) -> None:
     table.add_row("ticks", *(str(speed.whole.repeats) for speed in speeds))
     table.add_row("median", *(f"{speed.whole.median_ms:.1f}" for speed in speeds))
     table.add_row("p95", *(f"{speed.whole.p95_ms:.1f}" for speed in speeds))
-    table.add_row("tokens", *(f"{speed.tokens:.1f}" for speed in speeds), end_section=True)
+    table.add_row("tokens", *(f"{speed.tokens:.1f}" for speed in speeds))
+    table.add_row("passes for them", *(f"{speed.passes:.1f}" for speed in speeds), end_section=True)
     for stage in names:
         table.add_row(stage, *(f"{speed.milliseconds.get(stage, 0.0):.2f}" for speed in speeds))
     console.print(table)
