@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
 
 from linkvla.model.training.curves import Curves
 
@@ -23,7 +24,17 @@ _EVERY = 20  # steps per line of metrics.csv: the line holds their means
 _PLAIN_SECONDS = 20.0  # between two lines where there is no terminal to draw a bar on
 _HEADLINE = ("path_ade", "waypoint_ade", "red_stop", "lead_stop", "sign_stop", "start", "false_stop", "loss_text")
 _MASKED = "masked"
-_NO_LOSSES = {"step", "samples", "seconds", "progress", "rate", "gradient_norm", "samples_per_second", _MASKED}
+_NO_LOSSES = {
+    "step",
+    "samples",
+    "seconds",
+    "progress",
+    "rate",
+    "gradient_norm",
+    "samples_per_second",
+    "data_wait",
+    _MASKED,
+}
 
 
 class Diary:
@@ -54,6 +65,9 @@ class Diary:
         self._task = self._bar.add_task("training", total=1.0, note="")
         self._spoke = 0.0
         self._window_began: float | None = None
+        self._first: StepReport | None = None  # of this stretch of the run, where the clock of the summary starts
+        self._last: StepReport | None = None
+        self._waited = 0.0
         if write:
             self._forget_after(first_step)
 
@@ -75,6 +89,11 @@ class Diary:
         """Note one step; every 20 steps a line goes to metrics.csv."""
         if not self._write:
             return
+        if self._first is None:
+            self._first = report
+        else:
+            self._waited += report.waited
+        self._last = report
         if self._window_began is None:
             self._window_began = report.seconds
         self._window.append(report)
@@ -85,6 +104,7 @@ class Diary:
         span = report.seconds - self._window_began
         samples = report.samples - window[0].samples
         speed = samples / span if span > 0 else float("nan")
+        wait = sum(item.waited for item in window[1:]) / span if span > 0 else float("nan")
         self._window_began = None
         row = {
             "step": report.step,
@@ -94,6 +114,7 @@ class Diary:
             "rate": report.rate,
             "gradient_norm": float(np.mean([item.gradient_norm for item in window])),
             "samples_per_second": speed,
+            "data_wait": wait,
             **means,
         }
         self._append({name: f"{value:.6g}" if isinstance(value, float) else value for name, value in row.items()})
@@ -101,11 +122,31 @@ class Diary:
             self._tensorboard.add(report.step, means, "training")
         losses = " ".join(f"{name} {value:.3f}" for name, value in means.items() if name != _MASKED)
         left = report.seconds / max(report.progress, 1e-9) - report.seconds
-        note = f"{losses}  {report.samples} samples, {speed:.0f}/s, {_duration(left)} left"
+        note = f"{losses}  {report.samples} samples, {speed:.0f}/s, {100 * wait:.0f} % waiting, {_duration(left)} left"
         self._bar.update(self._task, completed=report.progress, note=note)
         if not self._console.is_terminal and time.monotonic() - self._spoke > _PLAIN_SECONDS:
             self._spoke = time.monotonic()
             self.say(f"{100 * report.progress:5.1f} %  {note}")
+
+    def summary(self, remembered: float | None = None) -> None:
+        """How fast this stretch of the run was, as a table; ``remembered``: share of pictures not seen anew."""
+        first, last = self._first, self._last
+        if first is None or last is None or last.seconds <= first.seconds:
+            return
+        span = last.seconds - first.seconds
+        table = Table("steps", "samples", "time", "samples/s", "waiting for data", show_edge=False)
+        row = [
+            str(last.step - first.step),
+            str(last.samples - first.samples),
+            _duration(span),
+            f"{(last.samples - first.samples) / span:.1f}",
+            f"{100 * self._waited / span:.1f} %",
+        ]
+        if remembered is not None:
+            table.add_column("pictures remembered")
+            row.append(f"{100 * remembered:.1f} %")
+        table.add_row(*row)
+        self._console.print(table)
 
     def evaluation(self, progress: RunProgress, report: Mapping[str, Mapping[str, float]]) -> None:
         """Note an evaluation: one line to evaluations.jsonl, one per data set to the terminal."""

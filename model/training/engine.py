@@ -46,6 +46,8 @@ class Engine(Protocol):
     makes its own batch of a step, and all call every method here.
     """
 
+    objective: nn.Module
+
     @property
     def rank(self) -> int:
         """Of this process; 0 writes the files."""

@@ -24,6 +24,7 @@ class StepReport:
     figures: Mapping[str, float]
     """Named losses of this batch, in nats per token (for soft labels above their entropy), and ``masked``: targets
     beyond the grid. What a batch holds no sample for is absent or zero."""
+    waited: float = 0.0  # seconds for which this step had no batch to begin with
 
 
 @dataclass(frozen=True)

@@ -65,8 +65,14 @@ class Trainer:
         """Whether the recipe's end is reached."""
         return self.recipe.progress(self.progress.samples, self.progress.seconds) >= 1.0
 
-    def step(self, batch: TrainingBatch) -> StepReport:
-        """One update; advances the counters, except the seconds."""
+    @property
+    def remembered(self) -> float | None:
+        """Share of the pictures that the vision tower did not have to see again; None without such a memory."""
+        memory = self.engine.objective.model.vision_memory
+        return None if memory is None else memory.found / max(memory.asked, 1)
+
+    def step(self, batch: TrainingBatch, waited: float = 0.0) -> StepReport:
+        """One update; advances the counters, except the seconds. ``waited``: for the batch, seconds."""
         recipe, progress = self.recipe, self.progress
         share = recipe.progress(progress.samples, progress.seconds)
         rate = recipe.rate(progress.step, share)
@@ -75,7 +81,7 @@ class Trainer:
         progress.samples += recipe.batch_size * self.engine.processes
         figures = {name: value for name, value in outcome.figures.items() if name != TOTAL}
         return StepReport(
-            progress.step, progress.samples, progress.seconds, share, rate, outcome.gradient_norm, figures
+            progress.step, progress.samples, progress.seconds, share, rate, outcome.gradient_norm, figures, waited
         )
 
     def evaluate(self, diary: Diary) -> None:
@@ -161,6 +167,7 @@ def train(
         weights = sum(parameter.numel() for parameter in model.parameters())
         diary.say(f"{len(mixture)} samples, {weights / 1e6:.2f} M parameters")
         interrupted = _loop(trainer, mixture, diary, stop, on_step)
+        diary.summary(trainer.remembered)
         trainer.save()
         checkpoint = trainer.export(LAST)
         report: dict[str, dict[str, float]] = {}
@@ -189,7 +196,9 @@ def _loop(
     with closing(prefetch(make, progress.step, recipe.readers)) as batches:
         mark = time.monotonic()
         while not trainer.done:
-            report = trainer.step(next(batches))
+            began = time.monotonic()
+            batch = next(batches)
+            report = trainer.step(batch, time.monotonic() - began)
             now = time.monotonic()
             progress.seconds += engine.largest(now - mark)
             mark = now

@@ -196,3 +196,15 @@ def test_recipe_settings_come_from_text():
     assert recipe.learning_rate == 5e-4 and recipe.architecture == {"text_layers": 4}
     with pytest.raises(ConfigurationError, match="NAME=VALUE"):
         command.recipe_from(["speed=1"], total_samples=1)
+
+
+def test_a_run_says_how_fast_it_was_and_how_long_it_waited(record_folder, tmp_path, tiny_architecture, capsys):
+    folder, waits = record_folder(8), []
+    recipe = Recipe(total_samples=8 * 40, batch_size=8, architecture=tiny_architecture, **CALM)
+    train(recipe, [folder], tmp_path / "run", on_step=lambda report: waits.append(report.waited))
+    with open(tmp_path / "run" / "metrics.csv") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 2 and min(waits) >= 0.0 and sum(waits) > 0.0
+    assert all(float(row["samples_per_second"]) > 0 and 0 <= float(row["data_wait"]) <= 1 for row in rows)
+    table = capsys.readouterr().out
+    assert "samples/s" in table and "waiting for data" in table and "312" in table
