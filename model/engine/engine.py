@@ -30,8 +30,11 @@ from linkvla.model.engine.vision import Vision
 from linkvla.model.modeling_linkvla import GOALS, DrivingBatch, LinkVLAForDriving
 from linkvla.model.processing_linkvla import LinkVLAProcessor, Tokens
 
-_WORDS = 384
-"""Tokens of prompt and closing beside the picture that fit, where the configuration allows as many."""
+_WORDS = 512
+"""Tokens of a prompt beside its picture that fit, where the configuration allows as many."""
+
+_CLOSING = 16
+"""Tokens at most that end an answer which was too long."""
 
 
 @dataclass
@@ -59,7 +62,8 @@ class Engine:
         config = model.config
         self._model, self._processor = model, processor
         self._vision = Vision(model)
-        capacity = config.image_tokens + _WORDS + MAX_TOKENS + GOALS + config.slots
+        prompt = min(config.text_config.max_position_embeddings, config.image_tokens + _WORDS)
+        capacity = prompt + MAX_TOKENS + _CLOSING + GOALS + config.slots
         self._pool = Pool(Trunk(model.model.language_model, capacity))
         self._resize = Resize(config.view_shape, config.interpolation, model.device)
         self._recorder = Recorder(model.device)
@@ -84,7 +88,6 @@ class Engine:
         hidden = None if valid is None else self._sent(valid)
         batch = DrivingBatch(image, self._sent(tokens.ids[:, kept:]), hidden, points)
         memory = RecordedMemory(self._pool, self._recorder, len(picture), kept, end)
-        memory.has_read = kept > 0
         self._seen = _Seen(picture, head, memory) if end else None
         pending = self._model.embed_prefix(batch, self._tables, image)
         return Prefix(self._tables, memory, pending, hidden, kept)
@@ -104,7 +107,10 @@ class Engine:
         if prefix.opened is not None:
             inputs["opened"] = prefix.opened
         if prefix.valid is None and prefix.pending_valid is None:
-            rows = memory.run(("act", candidates), decode, prefix.pending.shape[1], **inputs)
+            # No decoder reads more than this; the autoregressive one leaves its last point unread.
+            block = GOALS + self._model.config.slots - (0 if prefix.opened is None else prefix.opened.shape[1])
+            room = prefix.pending.shape[1] + block
+            rows = memory.run(("act", candidates), decode, room, **inputs)
         else:
             rows = decode(memory, **inputs)
         return unpacked(rows.cpu())

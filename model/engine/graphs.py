@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable, Mapping
 import torch
 
 KEPT = 24
-"""Recordings that are kept, at most; a frame of another shape takes the place of the one that was not used longest."""
+"""Recordings that are kept, at most; a new one takes the place of the one that was not used for longest."""
 
 _REHEARSALS = 3  # runs before a recording: libraries choose kernels and allocate workspaces in the first
 
@@ -16,8 +16,11 @@ _REHEARSALS = 3  # runs before a recording: libraries choose kernels and allocat
 class _Recording:
     """One function at fixed shapes: tensors in, one tensor out, at addresses that do not change."""
 
-    def __init__(self, function: Callable[..., torch.Tensor], inputs: Mapping[str, torch.Tensor]) -> None:
-        self._inputs = {name: tensor.clone() for name, tensor in inputs.items()}
+    def __init__(
+        self, function: Callable[..., torch.Tensor], inputs: Mapping[str, torch.Tensor], pool: tuple[int, int]
+    ) -> None:
+        with torch.inference_mode(False):  # else they could be written in that mode alone
+            self._inputs = {name: tensor.clone() for name, tensor in inputs.items()}
         current, side = torch.cuda.current_stream(), torch.cuda.Stream()
         side.wait_stream(current)
         with torch.cuda.stream(side):
@@ -25,7 +28,7 @@ class _Recording:
                 function(**self._inputs)
         current.wait_stream(side)
         self._graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self._graph):
+        with torch.cuda.graph(self._graph, pool=pool):
             self._output = function(**self._inputs)
 
     def __call__(self, inputs: Mapping[str, torch.Tensor]) -> torch.Tensor:
@@ -36,12 +39,17 @@ class _Recording:
 
 
 class Recorder:
-    """Runs functions: recorded on a GPU, plainly elsewhere. The one place where the devices differ."""
+    """Runs functions: recorded on a GPU, plainly elsewhere. The one place where the devices differ.
+
+    Recordings are replayed one after the other, on one stream; what they need between their inputs and their output
+    they share.
+    """
 
     def __init__(self, device: torch.device, kept: int = KEPT) -> None:
         self.records = device.type == "cuda"
-        self._kept = kept
+        self._device, self._kept = device, kept
         self._recordings: OrderedDict[Hashable, _Recording] = OrderedDict()
+        self._pool = torch.cuda.graph_pool_handle() if self.records else None
 
     def run(self, name: Hashable, function: Callable[..., torch.Tensor], **inputs: torch.Tensor) -> torch.Tensor:
         """``function(**inputs)``, whose inputs lie on the device.
@@ -52,9 +60,10 @@ class Recorder:
         if not self.records:
             return function(**inputs)
         key = name, tuple((one, tuple(tensor.shape), tensor.dtype) for one, tensor in inputs.items())
-        if key not in self._recordings:
-            while len(self._recordings) >= self._kept:
-                self._recordings.popitem(last=False)
-            self._recordings[key] = _Recording(function, inputs)
-        self._recordings.move_to_end(key)
-        return self._recordings[key](inputs)
+        with torch.cuda.device(self._device):
+            if key not in self._recordings:
+                while len(self._recordings) >= self._kept:
+                    self._recordings.popitem(last=False)
+                self._recordings[key] = _Recording(function, inputs, self._pool)
+            self._recordings.move_to_end(key)
+            return self._recordings[key](inputs)

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 
 import torch
+from torch.nn import functional
 
 from linkvla.model.engine.graphs import Recorder
 from linkvla.model.engine.trunk import Trunk
+
+_STEP = 16
+"""Causal passes are recorded for multiples of so many positions: drafts of any length find one."""
 
 
 class Buffers:
@@ -84,35 +88,41 @@ class RecordedMemory(StaticMemory):
     """A reading whose passes are recorded where the device can do that.
 
     ``anchor``: how many positions were read where a prompt goes on after its picture. From there, and from the
-    beginning, passes are recorded for the very lengths; elsewhere for all lengths at once.
+    beginning, passes are recorded for that very place; from elsewhere for all places at once.
     """
 
     def __init__(self, pool: Pool, recorder: Recorder, batch: int, length: int, anchor: int) -> None:
         super().__init__(pool, batch, length)
         self._recorder = recorder
         self._anchors = (0, anchor)
-        self.has_read = False
+        self.has_read = length > 0
 
     def read(self, embeddings: torch.Tensor, valid: torch.Tensor | None, open_block: bool) -> torch.Tensor:
         """See ``StaticMemory``."""
         if valid is not None:
             self.has_read = True
             return super().read(embeddings, valid, open_block)
+        count = embeddings.shape[1]
+        if self._recorder.records and not open_block:
+            embeddings = self._filled(embeddings)
 
         def read(memory: StaticMemory, embeddings: torch.Tensor) -> torch.Tensor:
             return memory.read(embeddings, None, open_block)
 
-        return self.run(("read", open_block), read, embeddings.shape[1], embeddings=embeddings)
+        hidden = self.run(("read", open_block), read, embeddings.shape[1], embeddings=embeddings)
+        self.length -= embeddings.shape[1] - count
+        return hidden[:, :count]
 
     def run(
-        self, name: Hashable, function: Callable[..., torch.Tensor], count: int, **inputs: torch.Tensor
+        self, name: tuple[Hashable, ...], function: Callable[..., torch.Tensor], room: int, **inputs: torch.Tensor
     ) -> torch.Tensor:
-        """``function(memory, **inputs)`` with a memory that stands where this one does; this one goes on behind it,
-        ``count`` positions later.
+        """``function(memory, **inputs)`` with a memory that stands where this one does; this one goes on behind it.
+
+        ``room``: positions that the function reads. Raises ObservationError where they do not fit.
         """
         self.check()
-        self.has_read = True
         length, anchored = self.length, self.length in self._anchors
+        self._pool.trunk.check(length + room)
         if self._recorder.records and not anchored:
             inputs["start"] = torch.full((), length, device=self._pool.trunk.device)
 
@@ -120,5 +130,14 @@ class RecordedMemory(StaticMemory):
             return function(StaticMemory(self._pool, self.batch, length, start), **given)
 
         result = self._recorder.run((*name, length if anchored else None), anywhere, **inputs)
-        self.length, self._buffers.holder = length + count, self
+        self.length, self._buffers.holder, self.has_read = length + room, self, True
         return result
+
+    def _filled(self, embeddings: torch.Tensor) -> torch.Tensor:
+        """With nothings behind them, up to the next number of positions that passes are recorded for.
+
+        Nothing looks at what comes later, so they change nothing; what is read next is written over them.
+        """
+        count = embeddings.shape[1]
+        room = self._pool.trunk.capacity - self.length
+        return functional.pad(embeddings, (0, 0, 0, max(min(-count % _STEP, room - count), 0)))

@@ -51,12 +51,12 @@ class Place:
 class Trunk:
     """The weights of the language model, from embeddings to last hidden states.
 
-    ``capacity``: positions that fit, at most the configuration's ``max_position_embeddings``.
+    ``capacity``: positions that fit.
     """
 
     def __init__(self, language_model: nn.Module, capacity: int) -> None:
         config = language_model.config
-        self.capacity = min(capacity, config.max_position_embeddings)
+        self.capacity = capacity
         self.head_width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
         self.heads, self.key_heads = config.num_attention_heads, config.num_key_value_heads
         self.width, self.depth = config.hidden_size, config.num_hidden_layers
@@ -98,8 +98,7 @@ class Trunk:
         ``valid`` and ``open_block`` as in ``prefix.Memory``.
         """
         total = start + count
-        if total > self.capacity:
-            raise ObservationError(f"{total} tokens were to be read, {self.capacity} fit; shorten prompt or answer")
+        self.check(total)
         rows = slice(start, total)
         if valid is not None:
             seen = visibility(valid, start if open_block else total)[:, :, start:]
@@ -112,6 +111,11 @@ class Trunk:
             return Place(cos, sin, rows, total, causal=True)
         seen = self._at[:total] <= self._at[rows][:, None]
         return Place(cos, sin, rows, total, self._added(seen[None, None]))
+
+    def check(self, positions: int) -> None:
+        """Raise ObservationError for more positions than fit."""
+        if positions > self.capacity:
+            raise ObservationError(f"{positions} tokens were to be read, {self.capacity} fit; shorten the instruction")
 
     def floating_place(self, start: torch.Tensor, ahead: int, count: int, open_block: bool) -> Place:
         """``ahead`` positions behind ``start`` () int64, a number on the device. The whole buffers are looked at."""

@@ -140,6 +140,37 @@ def test_words_and_the_plan_behind_them(nano):
         assert policies[0].caption(seen, one) == policies[1].caption(seen, one)
 
 
+class _Rehearsed(Engine):
+    """Does on a CPU what the engine does on a GPU, but for the recording itself and for resizing."""
+
+    def __init__(self, model, processor):
+        super().__init__(model, processor)
+        self.names = []
+        self.picture = LibraryRunner(model, processor).picture
+        self._sent = torch.Tensor.clone
+        self._recorder.records, self._recorder.run = True, self._run
+
+    def _run(self, name, function, **inputs):
+        self.names.append((*name, *(tensor.shape[1] for tensor in inputs.values() if tensor.ndim == 3)))
+        return function(**inputs).clone()
+
+
+def test_what_a_gpu_would_do(nano):
+    """Drafts filled up and places counted on the device: the same words and points, and few things to record."""
+    model, processor = nano
+    options = {"speak_every": 2, "check_every": 1}
+    policies = [LinkVLAPolicy(model, processor, **options, runner=one) for one in (LibraryRunner, _Rehearsed)]
+    for seen in observations(2, 5, (512, 1024)) * 3:
+        library, engine = (policy.predict(seen) for policy in policies)
+        assert library.language == engine.language
+        assert library.diagnostics.get("caption") == engine.diagnostics.get("caption")
+        np.testing.assert_allclose(library.path_in_ego, engine.path_in_ego, atol=1e-3)
+    names = policies[1]._runner.names
+    reads = [name for name in names if name[0] == "read"]
+    assert len({name[0] for name in names}) == 3 and len(reads) > 6
+    assert all(count % 16 == 0 for *_, count in reads) and len(set(reads)) < 8
+
+
 @torch.no_grad()
 def test_words_of_several_cars(nano):
     """Answers end at different places, so the samples' prefixes have holes."""
@@ -206,8 +237,8 @@ def test_a_prefix_ends_when_the_next_begins(nano):
 def test_what_does_not_fit_is_refused(nano):
     model, processor = nano
     prefix = begun(Engine(model, processor), processor, observations(1))
-    append(prefix, torch.randn(1, 600, model.config.text_config.hidden_size))
-    with pytest.raises(ObservationError, match="512 fit"):
+    append(prefix, torch.randn(1, 700, model.config.text_config.hidden_size))
+    with pytest.raises(ObservationError, match="660 fit"):
         advance(prefix)
 
 
@@ -347,6 +378,7 @@ def test_the_widths_of_the_1b(tokenizer):
 
 
 @pytest.mark.system
+@pytest.mark.timeout(1200)  # half a minute on two free cores
 @torch.no_grad()
 def test_the_1b(tokenizer):
     """Every layer of both towers, bfloat16, random weights: the logits agree as two ways to round do."""
@@ -357,3 +389,17 @@ def test_the_1b(tokenizer):
     spread = float(library.fine_logits.float().std())
     difference = (library.fine_logits.float() - engine.fine_logits.float()).abs()
     assert float(difference.mean()) < 0.02 * spread and float(difference.max()) < 0.3 * spread
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
+@pytest.mark.parametrize("head", HEADS)
+def test_recordings_replay_what_the_library_does(tokenizer, head):
+    """Fresh pictures and prompts on every replay, words in between on every other frame."""
+    model, processor = random_nano(tokenizer, action_head=head)
+    model.to("cuda")
+    policies = [LinkVLAPolicy(model, processor, speak_every=2, runner=one) for one in (LibraryRunner, fastest_runner)]
+    for seen in observations(12, 1, (64, 128)):
+        library, engine = (policy.predict(seen) for policy in policies)
+        assert library.language == engine.language
+        np.testing.assert_allclose(library.path_in_ego, engine.path_in_ego, atol=1e-2)
