@@ -10,11 +10,15 @@ from linkvla.launch.sim.protocol.image_outputs import ImageOutput, Picture
 from linkvla.launch.sim.protocol.stages import RENDER, STREAM, stage
 from linkvla.launch.sim.protocol.streams import StreamHub
 from linkvla.launch.sim.protocol.workers import FrameWorker
+from linkvla.launch.sim.render.bands import BandCrew, usable_cores
 from linkvla.launch.sim.render.camera import Camera, CameraRenderer
 from linkvla.launch.sim.render.debug_overlay import DebugLines
 from linkvla.launch.sim.render.scene import TownScene
 from linkvla.launch.sim.render.snapshot import SceneSnapshot
 from linkvla.launch.sim.world.pose import Pose
+
+PAINTERS = BandCrew(min(2, usable_cores()), lambda: stage(RENDER))
+"""For all cameras of this process. More than two gain little: each one goes through all triangles."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,7 @@ def camera_worker(camera: Camera, scene: Future[TownScene], hub: StreamHub, name
     """
 
     def prepare() -> Callable[[CameraJob], None]:
-        renderer = CameraRenderer(scene.result())
+        renderer = CameraRenderer(scene.result(), PAINTERS)
 
         def draw(job: CameraJob) -> None:
             with stage(RENDER):

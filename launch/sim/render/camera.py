@@ -9,9 +9,10 @@ import numpy as np
 
 from linkvla.launch.sim.render.atmosphere import Atmosphere, atmosphere, cloud_dome, noise_table
 from linkvla.launch.sim.render.bad_weather import add_glow, add_rain, mirror
+from linkvla.launch.sim.render.bands import ALONE, BandCrew
 from linkvla.launch.sim.render.local_lights import illuminate, lights_of
 from linkvla.launch.sim.render.materials import Look
-from linkvla.launch.sim.render.rasteriser import NEAR, draw_cells, draw_instances, light_triangles
+from linkvla.launch.sim.render.rasteriser import NEAR, draw_cells, draw_instances, dress_instances, light_triangles
 from linkvla.launch.sim.render.scene import TownScene
 from linkvla.launch.sim.render.shading import shade, shade_sky
 from linkvla.launch.sim.render.snapshot import SceneSnapshot, StreetLights
@@ -70,10 +71,16 @@ class Drawing:
 
 
 class CameraRenderer:
-    """Draws a scene. It owns buffers: one per thread. The same inputs give the same bytes."""
+    """Draws a scene. It owns buffers: one per thread. The same inputs give the same bytes.
 
-    def __init__(self, scene: TownScene) -> None:
+    Args:
+        scene: static triangles.
+        crew: who helps.
+    """
+
+    def __init__(self, scene: TownScene, crew: BandCrew = ALONE) -> None:
         self._scene = scene
+        self._crew = crew
         self._bank = TemplateBank()
         self._buffers: tuple[np.ndarray, np.ndarray] | None = None
         self._rays: tuple[Camera, np.ndarray] | None = None
@@ -122,14 +129,23 @@ class CameraRenderer:
         mesh, bank = self._scene.mesh, self._bank
         spans = self._visible(to_camera, eye, lens)
         corners = mesh.corners if snapshot.corners is None else snapshot.corners
-        draw_cells(corners, spans, to_camera, eye, lens, np.float32(FAR), inverse_depth, triangle)
         template, poses, paints, owners = self._instances(snapshot, air.night > _DUSK)
         self._reserve(int(bank.size[template].sum()))
-        draw_instances(
-            template, poses, paints, owners, bank.spans, bank.radius, bank.corners, bank.colour, bank.normal,
-            bank.paint, to_camera, eye, lens, np.float32(FAR), air.light, self._statics, self._lit, self._material,
-            self._look, self._normal, self._owner, bank.material, bank.look, inverse_depth, triangle,
+        seen, far = (to_camera, eye, lens), np.float32(FAR)
+
+        def draw_band(band: int, bands: int) -> None:
+            draw_cells(corners, spans, *seen, far, band, bands, inverse_depth, triangle)
+            draw_instances(
+                template, poses, bank.spans, bank.radius, bank.corners, *seen, far, self._statics, band, bands,
+                inverse_depth, triangle,
+            )  # fmt: skip
+
+        dress_instances(
+            template, poses, paints, owners, bank.spans, bank.radius, bank.colour, bank.normal, bank.paint,
+            bank.material, bank.look, *seen, far, air.light, self._statics, self._lit, self._material, self._look,
+            self._normal, self._owner,
         )  # fmt: skip
+        self._crew.draw(draw_band)
         return Drawing(
             camera, pose_in_world.copy(), snapshot, air, inverse_depth, triangle, self._material, self._normal,
             self._owner, self._scene.things.owners(snapshot),
@@ -143,14 +159,20 @@ class CameraRenderer:
         material = np.empty(triangle.shape, np.uint8)
         night, wet, puddle = np.float32(air.night), np.float32(air.wet), np.float32(air.puddle)
         boost = self._lamp_light(drawing, to_world, eye, lens)
-        shade(
-            inverse_depth, triangle, self._lit, self._material, self._look, self._normal, to_world, eye, lens,
-            noise_table(), air.haze, air.gain, air.veil, wet, puddle, night, boost, boost is not _UNLIT, rgb, material,
-        )  # fmt: skip
-        shade_sky(
-            triangle, to_world, lens, self._inverse_length(drawing.camera), cloud_dome(), air.sky, air.cloud, air.haze,
-            air.light[2], night, rgb, material,
-        )  # fmt: skip
+        inverse_length = self._inverse_length(drawing.camera)
+
+        def shade_band(band: int, bands: int) -> None:
+            shade(
+                inverse_depth, triangle, self._lit, self._material, self._look, self._normal, to_world, eye, lens,
+                noise_table(), air.haze, air.gain, air.veil, wet, puddle, night, boost, boost is not _UNLIT, band,
+                bands, rgb, material,
+            )  # fmt: skip
+            shade_sky(
+                triangle, to_world, lens, inverse_length, cloud_dome(), air.sky, air.cloud, air.haze, air.light[2],
+                night, band, bands, rgb, material,
+            )  # fmt: skip
+
+        self._crew.draw(shade_band)
         if air.gloss > 0.0:
             mirror(
                 rgb, rgb.copy(), inverse_depth, triangle, self._look, to_world, eye, lens, noise_table(), air.haze,

@@ -1,7 +1,8 @@
 """Z-buffer with a visibility buffer: for every pixel the nearest triangle's number and its inverse depth.
 
 Camera frame: x forward (depth), y right, z up. A pixel (row r, column q) is sampled at its centre. Rows are independent
-of each other, so that drawing only the top rows gives the same pixels as drawing all.
+of each other, so that drawing only the top rows gives the same pixels as drawing all, and so that several threads may
+draw a picture: ``band`` of ``bands`` are the rows band, band + bands, band + 2 bands ...
 """
 
 from __future__ import annotations
@@ -45,7 +46,9 @@ def project(x0, y0, z0, x1, y1, z1, x2, y2, z2, lens, px, py):
 
 
 @numba.njit(**OPTIONS)
-def draw_triangle(x0, y0, z0, x1, y1, z1, x2, y2, z2, number, lens, far, inverse_depth, triangle, px, py):
+def draw_triangle(
+    x0, y0, z0, x1, y1, z1, x2, y2, z2, number, lens, far, band, bands, inverse_depth, triangle, px, py
+):  # fmt: skip
     """Draw one triangle given in the camera frame; ``lens`` = (focal length in px, centre column, centre row)."""
     near = np.float32(NEAR)
     if x0 < near and x1 < near and x2 < near:
@@ -79,7 +82,8 @@ def draw_triangle(x0, y0, z0, x1, y1, z1, x2, y2, z2, number, lens, far, inverse
     du = np.float32(ny / (d * f))
     dv = np.float32(-nz / (d * f))
     base = np.float32(nx / d) - du * cx - dv * cy
-    for r in range(first, last):
+    first += (band - first) % bands
+    for r in range(first, last, bands):
         yy = np.float32(r) + half
         left, right = np.float32(1e9), np.float32(-1e9)
         for e in range(n):
@@ -90,16 +94,19 @@ def draw_triangle(x0, y0, z0, x1, y1, z1, x2, y2, z2, number, lens, far, inverse
                 left, right = min(left, xx), max(right, xx)
         q0 = math.ceil(max(left - half, np.float32(0.0)))
         q1 = math.ceil(min(right - half, np.float32(columns)))
+        if q1 <= q0:
+            continue
         start = base + dv * yy + du * half
-        for q in range(q0, q1):
-            value = start + du * np.float32(q)
-            if value > inverse_depth[r, q]:
-                inverse_depth[r, q] = value
-                triangle[r, q] = number
+        depths, numbers = inverse_depth[r, q0:q1], triangle[r, q0:q1]
+        for i in range(depths.shape[0]):  # writes always, so that the compiler makes vectors of it
+            value = start + du * np.float32(np.int32(q0 + i))
+            nearer = value > depths[i]
+            depths[i] = value if nearer else depths[i]
+            numbers[i] = number if nearer else numbers[i]
 
 
 @numba.njit(**OPTIONS)
-def draw_cells(corners, spans, to_camera, eye, lens, far, inverse_depth, triangle):
+def draw_cells(corners, spans, to_camera, eye, lens, far, band, bands, inverse_depth, triangle):
     """Draw static triangles. corners (N, 3, 3) world; spans (C, 2) first and end triangle of each visible cell."""
     px, py = np.empty(8, np.float32), np.empty(8, np.float32)
     p = np.empty((3, 3), np.float32)
@@ -111,7 +118,7 @@ def draw_cells(corners, spans, to_camera, eye, lens, far, inverse_depth, triangl
                     p[i, a] = to_camera[a, 0] * x + to_camera[a, 1] * y + to_camera[a, 2] * z
             draw_triangle(
                 p[0, 0], p[0, 1], p[0, 2], p[1, 0], p[1, 1], p[1, 2], p[2, 0], p[2, 1], p[2, 2],
-                k, lens, far, inverse_depth, triangle, px, py,
+                k, lens, far, band, bands, inverse_depth, triangle, px, py,
             )  # fmt: skip
 
 
@@ -129,54 +136,77 @@ def rotation(pitch, yaw, roll):
 
 
 @numba.njit(**OPTIONS)
-def draw_instances(
-    template, poses, paints, owners, spans, radius, bank, colours, normals, paint_codes, to_camera, eye, lens, far,
-    light, first, lit, material_of, look_of, normal_of, owner_of, materials, looks, inverse_depth, triangle,
-):  # fmt: skip
-    """Place, light and draw actors.
+def _place(pose, size, to_camera, eye, lens, far, place, turn):
+    """Whether an actor of radius ``size`` may be seen; its place in the camera frame and its axes in the world go into
+    ``place`` (3,) and ``turn`` (3, 3).
+    """
+    dx, dy, dz = pose[0] - eye[0], pose[1] - eye[1], pose[2] - eye[2]
+    for a in range(3):
+        place[a] = to_camera[a, 0] * dx + to_camera[a, 1] * dy + to_camera[a, 2] * dz
+    kx, ky = lens[1] / lens[0], lens[2] / lens[0]
+    gx, gy = math.sqrt(1.0 + kx * kx), math.sqrt(1.0 + ky * ky)
+    tx, ty, tz = place[0], place[1], place[2]
+    if tx < -size or tx > far + size or abs(ty) > kx * tx + gx * size or abs(tz) > ky * tx + gy * size:
+        return False
+    turn[:] = rotation(pose[3], pose[4], pose[5])
+    return True
 
-    template (A,) index; poses (A, 6) x y z pitch yaw roll (m, degrees); paints (A, 2, 3) RGB; owners (A,) rows of
-    ``Owners``; spans (T, 2) triangles of each template in ``bank`` (N, 3, 3); ``first`` the number that the first
-    dynamic triangle gets. Fills lit, material_of, look_of, normal_of and owner_of from ``first`` on.
-    light (3, 3): ambient RGB, sun RGB, direction to the sun.
+
+@numba.njit(**OPTIONS)
+def draw_instances(
+    template, poses, spans, radius, bank, to_camera, eye, lens, far, first, band, bands, inverse_depth, triangle
+):  # fmt: skip
+    """Draw actors.
+
+    template (A,) index; poses (A, 6) x y z pitch yaw roll (m, degrees); spans (T, 2) triangles of each template in
+    ``bank`` (N, 3, 3); ``first`` the number that the first triangle of an actor gets.
     """
     px, py = np.empty(8, np.float32), np.empty(8, np.float32)
-    p = np.empty((3, 3), np.float32)
-    to = np.empty((3, 3), np.float32)
+    p, to, turn = np.empty((3, 3), np.float32), np.empty((3, 3), np.float32), np.empty((3, 3), np.float32)
+    place = np.empty(3, np.float32)
     number = first
-    f, cx, cy = lens[0], lens[1], lens[2]
-    kx, ky = cx / f, cy / f
-    gx, gy = math.sqrt(1.0 + kx * kx), math.sqrt(1.0 + ky * ky)
     for i in range(template.shape[0]):
         m = template[i]
-        dx, dy, dz = poses[i, 0] - eye[0], poses[i, 1] - eye[1], poses[i, 2] - eye[2]
-        tx = to_camera[0, 0] * dx + to_camera[0, 1] * dy + to_camera[0, 2] * dz
-        ty = to_camera[1, 0] * dx + to_camera[1, 1] * dy + to_camera[1, 2] * dz
-        tz = to_camera[2, 0] * dx + to_camera[2, 1] * dy + to_camera[2, 2] * dz
-        size = radius[m]
-        if tx < -size or tx > far + size or abs(ty) > kx * tx + gx * size or abs(tz) > ky * tx + gy * size:
+        if not _place(poses[i], radius[m], to_camera, eye, lens, far, place, turn):
             continue
-        turn = rotation(poses[i, 3], poses[i, 4], poses[i, 5])
         for a in range(3):
             for b in range(3):
                 to[a, b] = to_camera[a, 0] * turn[0, b] + to_camera[a, 1] * turn[1, b] + to_camera[a, 2] * turn[2, b]
         for k in range(spans[m, 0], spans[m, 1]):
             for c in range(3):
                 x, y, z = bank[k, c, 0], bank[k, c, 1], bank[k, c, 2]
-                p[c, 0] = to[0, 0] * x + to[0, 1] * y + to[0, 2] * z + tx
-                p[c, 1] = to[1, 0] * x + to[1, 1] * y + to[1, 2] * z + ty
-                p[c, 2] = to[2, 0] * x + to[2, 1] * y + to[2, 2] * z + tz
+                for a in range(3):
+                    p[c, a] = to[a, 0] * x + to[a, 1] * y + to[a, 2] * z + place[a]
             draw_triangle(
                 p[0, 0], p[0, 1], p[0, 2], p[1, 0], p[1, 1], p[1, 2], p[2, 0], p[2, 1], p[2, 2],
-                number, lens, far, inverse_depth, triangle, px, py,
+                number, lens, far, band, bands, inverse_depth, triangle, px, py,
             )  # fmt: skip
+            number += 1
+
+
+@numba.njit(**OPTIONS)
+def dress_instances(
+    template, poses, paints, owners, spans, radius, colours, normals, paint_codes, materials, looks, to_camera, eye,
+    lens, far, light, first, lit, material_of, look_of, normal_of, owner_of,
+):  # fmt: skip
+    """Light the actors that ``draw_instances`` draws: fill lit, material_of, look_of, normal_of and owner_of from
+    ``first`` on.
+
+    paints (A, 2, 3) RGB; owners (A,) rows of ``Owners``; light (3, 3): ambient RGB, sun RGB, direction to the sun; the
+    rest as there.
+    """
+    turn, place = np.empty((3, 3), np.float32), np.empty(3, np.float32)
+    number = first
+    for i in range(template.shape[0]):
+        m = template[i]
+        if not _place(poses[i], radius[m], to_camera, eye, lens, far, place, turn):
+            continue
+        for k in range(spans[m, 0], spans[m, 1]):
             for a in range(3):
                 normal_of[number, a] = (
                     turn[a, 0] * normals[k, 0] + turn[a, 1] * normals[k, 1] + turn[a, 2] * normals[k, 2]
                 )
-            for a in range(3):
-                base = colours[k, a] if paint_codes[k] == 0 else paints[i, paint_codes[k] - 1, a]
-                lit[number, a] = base
+                lit[number, a] = colours[k, a] if paint_codes[k] == 0 else paints[i, paint_codes[k] - 1, a]
             material_of[number] = materials[k]
             look_of[number] = looks[k]
             owner_of[number] = owners[i]
@@ -186,7 +216,7 @@ def draw_instances(
 
 @numba.njit(**OPTIONS)
 def light_triangles(lit, normal, look, light, start, end):
-    """Turn the colours in ``lit[start:end]`` into lit colours, in place. light as in ``draw_instances``."""
+    """Turn the colours in ``lit[start:end]`` into lit colours, in place. light as in ``dress_instances``."""
     for k in range(start, end):
         if look[k] == 1:  # Look.EMISSIVE
             continue

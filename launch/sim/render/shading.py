@@ -16,17 +16,18 @@ EMISSIVE, ASPHALT, GRASS, PAVING, FACADE = 1, 3, 4, 5, 6
 @numba.njit(**OPTIONS)
 def shade(
     inverse_depth, triangle, lit, material_of, look_of, normal_of, to_world, eye, lens, noise,
-    haze, gain, veil, wet, puddle, night, boost, boosted, rgb, material,
+    haze, gain, veil, wet, puddle, night, boost, boosted, band, bands, rgb, material,
 ):  # fmt: skip
     """Fill the pixels of ``rgb`` (H, W, 3) and ``material`` (H, W) that a triangle covers.
 
     to_world (3, 3) and eye (3,): camera pose; lit, material_of, look_of and normal_of are per triangle; boost (H, W, 3)
-    is from ``illuminate`` and read only where ``boosted``; the rest is from ``Atmosphere``.
+    is from ``illuminate`` and read only where ``boosted``; of the rows, ``band`` of ``bands`` as in ``rasteriser``; the
+    rest is from ``Atmosphere``.
     """
     rows, columns = inverse_depth.shape
     inverse_focal = F(1.0) / lens[0]
     last = gain.shape[0] - 1
-    for r in range(rows):
+    for r in range(band, rows, bands):
         vz = -(F(r) + F(0.5) - lens[2]) * inverse_focal
         bx = to_world[0, 0] + to_world[0, 2] * vz
         by = to_world[1, 0] + to_world[1, 2] * vz
@@ -81,47 +82,72 @@ def shade(
 
 @numba.njit(**OPTIONS)
 def shade_sky(
-    triangle, to_world, lens, inverse_length, dome, sky, cloud, haze, sun, night, rgb, material
+    triangle, to_world, lens, inverse_length, dome, sky, cloud, haze, sun, night, band, bands, rgb, material
 ):  # fmt: skip
     """Fill the pixels of ``rgb`` and ``material`` that no triangle covers; arguments as those of ``shade``.
 
     inverse_length (H, W): 1 / |(1, y, z)| of each pixel's ray.
     """
     rows, columns = triangle.shape
-    inverse_focal = F(1.0) / lens[0]
-    half = F(0.5) * F(dome.shape[0] - 1)
-    for r in range(rows):
-        vz = -(F(r) + F(0.5) - lens[2]) * inverse_focal
-        bx = to_world[0, 0] + to_world[0, 2] * vz
-        by = to_world[1, 0] + to_world[1, 2] * vz
-        bz = to_world[2, 0] + to_world[2, 2] * vz
-        for q in range(columns):
-            if triangle[r, q] >= 0:
+    height, toward, place = np.empty(columns, F), np.empty(columns, F), np.empty(columns, np.int32)
+    veil, light = cloud[3] * F(1.3), F(1.0) - night
+    for r in range(band, rows, bands):
+        end = 0
+        while end < columns:
+            first = end
+            while first < columns and triangle[r, first] >= 0:
+                first += 1
+            end = first
+            while end < columns and triangle[r, end] < 0:
+                end += 1
+            if first == end:
                 continue
-            material[r, q] = 0
-            vy = (F(q) + F(0.5) - lens[1]) * inverse_focal
-            n = inverse_length[r, q]
-            dz = (bz + to_world[2, 1] * vy) * n
-            if dz <= F(0.0):  # below the horizon: far ground, lost in haze
-                fade = max(F(0.75), F(1.0) + dz * F(2.0)) * F(255.0)
+            _look_up(first, r, to_world, lens, sun, dome.shape[0], inverse_length[r, first:end], height, toward, place)
+            pixels = rgb[r, first:end]
+            material[r, first:end] = 0
+            for i in range(end - first):
+                dz = height[i]
+                if dz <= F(0.0):  # below the horizon: far ground, lost in haze
+                    fade = max(F(0.75), F(1.0) + dz * F(2.0)) * F(255.0)
+                    for a in range(3):
+                        pixels[i, a] = np.uint8(haze[a] * fade)
+                    continue
+                density = F(dome.flat[place[i]]) * F(1.0 / 255.0)
+                cover = (density + veil - F(0.86)) * F(2.2)
+                cover = max(F(0.0), min(cover, F(0.9))) * min(F(1.0), dz * F(9.0))
+                glare = F(0.0)
+                if toward[i] > F(0.96):
+                    glare = (toward[i] - F(0.96)) * F(8.0) * light * (F(1.0) - cover)
+                    if toward[i] > F(0.9993) and cover < F(0.3):
+                        glare = light
+                entry = int(dz * F(255.0))
                 for a in range(3):
-                    rgb[r, q, a] = np.uint8(haze[a] * fade)
-                continue
-            dx, dy = (bx + to_world[0, 1] * vy) * n, (by + to_world[1, 1] * vy) * n
-            scale = half / (F(1.0) + dz)  # stereographic map of the upper hemisphere
-            density = F(dome[int(half + dy * scale), int(half + dx * scale)]) * F(1.0 / 255.0)
-            cover = (density + cloud[3] * F(1.3) - F(0.86)) * F(2.2)
-            cover = max(F(0.0), min(cover, F(0.9))) * min(F(1.0), dz * F(9.0))
-            toward = dx * sun[0] + dy * sun[1] + dz * sun[2]
-            glare = F(0.0)
-            if toward > F(0.96):
-                glare = (toward - F(0.96)) * F(8.0) * (F(1.0) - night) * (F(1.0) - cover)
-                if toward > F(0.9993) and cover < F(0.3):
-                    glare = F(1.0) - night
-            entry = int(dz * F(255.0))
-            for a in range(3):
-                base = sky[entry, a]
-                rgb[r, q, a] = np.uint8(min(base + (cloud[a] - base) * cover + glare, F(1.0)) * F(255.0))
+                    base = sky[entry, a]
+                    pixels[i, a] = np.uint8(min(base + (cloud[a] - base) * cover + glare, F(1.0)) * F(255.0))
+
+
+@numba.njit(**OPTIONS)
+def _look_up(first, row, to_world, lens, sun, side, inverse_length, height, toward, place):
+    """Where neighbouring pixels of a row look, from column ``first`` on: (N,) the height of a ray of length 1, its
+    cosine to the sun, and its place in the dome, a square of so many pixels a side. Without branches and tables, so
+    that the compiler makes vectors of it.
+    """
+    inverse_focal = F(1.0) / lens[0]
+    vz = -(F(row) + F(0.5) - lens[2]) * inverse_focal
+    bx = to_world[0, 0] + to_world[0, 2] * vz
+    by = to_world[1, 0] + to_world[1, 2] * vz
+    bz = to_world[2, 0] + to_world[2, 2] * vz
+    ax, ay, az = to_world[0, 1], to_world[1, 1], to_world[2, 1]
+    sx, sy, sz = sun[0], sun[1], sun[2]
+    centre, half, width = lens[1], F(0.5) * F(side - 1), np.int32(side)
+    for i in range(inverse_length.shape[0]):
+        vy = (F(np.int32(first + i)) + F(0.5) - centre) * inverse_focal
+        n = inverse_length[i]
+        dx, dy, dz = (bx + ax * vy) * n, (by + ay * vy) * n, (bz + az * vy) * n
+        scale = half / (F(1.0) + max(dz, F(0.0)))  # stereographic map of the upper hemisphere
+        height[i] = dz
+        toward[i] = dx * sx + dy * sy + dz * sz
+        place[i] = np.int32(half + dy * scale) * width + np.int32(half + dx * scale)
 
 
 @numba.njit(**OPTIONS)
