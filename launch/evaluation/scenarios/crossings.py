@@ -1,6 +1,7 @@
 """Scenarios in which people walk across the road before the ego.
 
-Distances, speeds and times are those of scenario_runner's scenarios of the same names.
+Distances, speeds and times are those of scenario_runner's scenarios of the same names. As there, they are not to be
+seen before the trigger: who drives towards them has no longer to find them out.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from linkvla.launch.evaluation.facts import EgoFacts
 from linkvla.launch.evaluation.scenarios.places import ahead, shifted, sidewalk
 from linkvla.launch.evaluation.scenarios.scene import Scene
 
+_OUT_OF_SIGHT = 200.0  # m below the ground
 _STANDS = 1.2  # m from the ground to the middle of a pedestrian
 
 
@@ -27,6 +29,7 @@ class Crossing(Scene):
         """Place everybody."""
         self._setting_off: float | None = None
         self._walkers: list[tuple[carla.Walker, carla.Vector3D, float, float]] = []
+        self._waiting: list[tuple[carla.Walker, carla.Transform]] = []
         self._other_ids: list[int] = []
         self._people()
 
@@ -36,10 +39,17 @@ class Crossing(Scene):
 
     def _add(self, pose: carla.Transform, speed: float, distance: float) -> None:
         walker = self._scenery.walker(pose)
+        walker.set_simulate_physics(False)
+        walker.set_location(pose.location - carla.Location(z=_OUT_OF_SIGHT))
+        self._waiting.append((walker, pose))
         self._walkers.append((walker, pose.get_forward_vector(), speed, distance / speed))
 
     def play(self, facts: EgoFacts, since: float) -> None:
-        """Set off when the ego is near; once all have crossed, it is over."""
+        """Appear, set off when the ego is near; once all have crossed, it is over."""
+        while self._waiting:
+            walker, pose = self._waiting.pop()
+            walker.set_transform(pose)
+            walker.set_simulate_physics(True)
         if self._setting_off is None:
             distance = carla.Location(*facts.location).distance(self._meeting)
             if distance < self.nearest or distance < self.reaction * facts.speed:
