@@ -43,11 +43,11 @@ class DrivingBatch:
     def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> DrivingBatch:
         """The same batch elsewhere; ``dtype`` applies to the pixels."""
         return DrivingBatch(
-            self.pixel_values.to(device, dtype),
-            self.input_ids.to(device),
-            self.valid.to(device),
-            self.target_points.to(device),
-            None if self.labels is None else self.labels.to(device),
+            self.pixel_values.to(device, dtype, non_blocking=True),
+            self.input_ids.to(device, non_blocking=True),
+            self.valid.to(device, non_blocking=True),
+            self.target_points.to(device, non_blocking=True),
+            None if self.labels is None else self.labels.to(device, non_blocking=True),
         )
 
 

@@ -116,11 +116,11 @@ class AcceleratedEngine:
         seed = np.random.SeedSequence([self._recipe.seed, self._step, self.rank]).generate_state(1)
         torch.manual_seed(int(seed[0]))
         batch = replace(batch, counts=self._counts_of_all(batch.counts)).to(self._accelerator.device)
-        figures: dict[str, float] = {}
+        sums: dict[str, torch.Tensor] = {}
         pieces = batch.split(self._recipe.accumulation)
         for n, piece in enumerate(pieces):
             for name, value in self._gradients(piece, last=n == len(pieces) - 1).items():
-                figures[name] = figures.get(name, 0.0) + float(value)
+                sums[name] = sums.get(name, 0.0) + value.double()
         clipped = nn.utils.clip_grad_norm_(self._parameters, self._recipe.gradient_clip)
         try:
             norm = refuse_divergence(whole_tensor(clipped))
@@ -128,6 +128,8 @@ class AcceleratedEngine:
         finally:
             self.optimizer.zero_grad()
         self._step += 1
+        # brought over together and last: each number asked for earlier would have kept the device waiting
+        figures = dict(zip(sums, torch.stack(list(sums.values())).tolist()))
         return Outcome(self._summed(figures), norm)
 
     def _gradients(self, piece: TrainingBatch, last: bool) -> dict[str, torch.Tensor]:

@@ -44,7 +44,7 @@ class Scene:
 
     def to(self, device: torch.device | str) -> Scene:
         """The same elsewhere."""
-        return Scene(*(tensor.to(device) for tensor in vars(self).values()))
+        return Scene(*(tensor.to(device, non_blocking=True) for tensor in vars(self).values()))
 
 
 @dataclass
@@ -62,7 +62,8 @@ class Part:
     def to(self, device: torch.device | str) -> Part:
         """The same elsewhere."""
         scene = None if self.scene is None else self.scene.to(device)
-        return Part(self.driving.to(device), self.points.to(device), self.end_point_noise.to(device), scene)
+        points, noise = (tensor.to(device, non_blocking=True) for tensor in (self.points, self.end_point_noise))
+        return Part(self.driving.to(device), points, noise, scene)
 
     def split(self, parts: int) -> list[Part | None]:
         """``parts`` pieces of nearly equal size, in samples and in tokens; None for empty ones."""
@@ -99,6 +100,11 @@ class TrainingBatch:
         parts = (None if part is None else part.to(device) for part in (self.generation, self.understanding))
         return TrainingBatch(*parts, self.counts)
 
+    def pinned(self) -> TrainingBatch:
+        """The same in memory that a GPU fetches from while it computes."""
+        parts = (None if part is None else _pinned(part) for part in (self.generation, self.understanding))
+        return TrainingBatch(*parts, self.counts)
+
     def split(self, shards: int) -> list[TrainingBatch]:
         """At most ``shards`` batches of nearly equal size."""
         generation, understanding = (
@@ -109,12 +115,22 @@ class TrainingBatch:
         return [TrainingBatch(*pair, self.counts) for pair in pairs if pair != (None, None)]
 
 
+def _pinned(value: object) -> object:
+    """A tensor, or a dataclass of such, or None, in pinned memory."""
+    if isinstance(value, torch.Tensor):
+        return value.pin_memory()
+    return value if value is None else type(value)(*map(_pinned, vars(value).values()))
+
+
 def make_batch(
     mixture: Mixture, processor: LinkVLAProcessor, recipe: Recipe, step: int, *, rank: int = 0, processes: int = 1
 ) -> TrainingBatch:
-    """The batch of one step; where several processes share the step, that of process ``rank``."""
+    """The batch of one step, ready for a GPU where there is one; where several processes share the step, that of
+    process ``rank``.
+    """
     rng = np.random.default_rng([recipe.seed, step * processes + rank])
-    return teach(mixture.read(recipe.batch_size, rng), processor, recipe, rng)
+    batch = teach(mixture.read(recipe.batch_size, rng), processor, recipe, rng)
+    return batch.pinned() if torch.cuda.is_available() and recipe.engine != "threads" else batch
 
 
 def teach(
