@@ -26,7 +26,8 @@ class Resize:
         method = resampling((height, width), self._shape, self._interpolation)
         rows = _matrix(height, self._shape[0], method)
         columns = _matrix(width, self._shape[1], method)
-        self._matrices = {(height, width): (rows.to(self._device), columns.T.contiguous().to(self._device))}
+        # None is ever dropped: recordings know where they lie.
+        self._matrices[height, width] = rows.to(self._device), columns.T.contiguous().to(self._device)
 
     def __call__(self, frames: torch.Tensor) -> torch.Tensor:
         """(B, kept rows, width, 3) uint8 to (B, *view_shape, 3), whole numbers 0..255 in float32; see ``prepare``."""
