@@ -9,7 +9,7 @@ from rich.table import Table
 _HEADS = {"coarse_to_fine": "C2F", "autoregressive": "AR", "regression": "regression"}
 _TIMES = ("median ms", "p95", "mean", "a car", "first")
 _NUMBERS = (*_TIMES, "n", "tokens", "passes", "GFLOP", "MB", "floor ms", "x floor", "mem MB")
-_WIDTH = 150  # characters; a narrower terminal wraps lines rather than lose figures
+_WIDTH = 165  # characters; a narrower terminal wraps lines rather than lose figures
 
 
 def wide_console() -> Console:
@@ -50,12 +50,17 @@ def _numbers(row: dict) -> tuple[str, ...]:
         str(spread["repeats"]),
         str(row["work"]["tokens"]),
         str(row["work"]["word_passes"]),
-        f"{cost['flops'] / 1e9:.3g}",
-        f"{cost['bytes'] / 1e6:.3g}",
+        _figure(cost["flops"] / 1e9),
+        _figure(cost["bytes"] / 1e6),
         f"{cost['floor_ms']:.2f}",
         f"{spread['median_ms'] / cost['floor_ms']:.1f}",
         f"{spread['memory_mb']:.0f}",
     )
+
+
+def _figure(value: float) -> str:
+    """Three digits, and never an exponent."""
+    return f"{value:.3g}" if value < 1000 else f"{value:.0f}"
 
 
 def _print_missing(console: Console, rows: list[dict]) -> None:

@@ -14,7 +14,7 @@ def stages(timing: Mapping[str, float]) -> dict[str, float]:
     Empty for an agent that tells none.
     """
     told = {name.removesuffix("_ms"): took for name, took in timing.items()}
-    if set(told) - set(_OWN):
+    if set(told) - set(_OWN) or not told.get(_POLICY):  # it has parts, or was not asked on this tick
         told.pop(_POLICY, None)
     last = {name: told.pop(name) for name in (_LAST,) if name in told}
     return told | last
