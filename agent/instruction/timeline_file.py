@@ -25,6 +25,7 @@ import yaml
 
 from linkvla.agent.instruction.interface import check_duration, clean_text, shown
 from linkvla.agent.instruction.timeline import CONDITIONS, Condition, Entry, Place
+from linkvla.agent.text_file import read_text
 from linkvla.model.interface.errors import ConfigurationError
 
 MAX_BYTES = 256 * 1024
@@ -41,7 +42,7 @@ def read_timeline(path: Path | str) -> tuple[Entry, ...]:
         ConfigurationError: no such file, not YAML, or an entry that makes no sense; names file, line and entry.
     """
     path = Path(path)
-    text = _text(path)
+    text = read_text(path, MAX_BYTES, "timeline")
     try:
         values = yaml.safe_load(text)
         node = yaml.compose(text, Loader=yaml.SafeLoader)
@@ -66,20 +67,6 @@ def _check_said_once(node: yaml.Node) -> None:
     twice = [str(key) for index, key in enumerate(keys) if key in keys[:index]]
     if twice:
         raise ConfigurationError(f"{twice[0]} is given twice; keep one")
-
-
-def _text(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            raw = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise ConfigurationError(f"the timeline {path} cannot be read: {error.strerror}; give a YAML file") from error
-    if len(raw) > MAX_BYTES:
-        raise ConfigurationError(f"{path} has more than {MAX_BYTES} bytes; is it a timeline?")
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise ConfigurationError(f"{path} is not UTF-8 text ({error.reason}); save it as UTF-8") from error
 
 
 def _entry(value: object) -> Entry:

@@ -33,6 +33,7 @@ from typing import Any
 
 import yaml
 
+from linkvla.agent.text_file import read_text
 from linkvla.model.interface.errors import ConfigurationError
 
 CHOOSE = "choose"
@@ -134,14 +135,7 @@ def read_curriculum(name_or_file: str) -> Curriculum:
 
 def _values(path: Path) -> object:
     try:
-        with path.open("rb") as file:
-            raw = file.read(_MAX_BYTES + 1)
-    except OSError as error:
-        raise ConfigurationError(f"the recipe {path} cannot be read: {error.strerror}") from error
-    if len(raw) > _MAX_BYTES:
-        raise ConfigurationError(f"{path} has more than {_MAX_BYTES} bytes; is it a recipe?")
-    try:
-        return yaml.safe_load(raw)
+        return yaml.safe_load(read_text(path, _MAX_BYTES, "recipe"))
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ConfigurationError(f"{path} is not valid YAML: {error}") from error
 
