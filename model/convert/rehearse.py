@@ -22,13 +22,12 @@ import numpy as np
 import torch
 from rich.console import Console
 from rich.table import Table
-from transformers import DynamicCache
 
 from linkvla.model.checkpoint_folder import load_checkpoint
 from linkvla.model.convert.conversion import convert
 from linkvla.model.convert.random_source import Shape, write_random_source
 from linkvla.model.decoding import act
-from linkvla.model.decoding.prefix import Prefix, begin
+from linkvla.model.decoding.prefix import LibraryMemory, Prefix, begin
 from linkvla.model.interface.errors import LinkVLAError
 from linkvla.model.interface.types import Observation
 from linkvla.model.modeling_linkvla import LinkVLAForDriving
@@ -96,7 +95,7 @@ def _run(report: Report, model: LinkVLAForDriving, prefix: Prefix, repeats: int,
     """Read the same embedded prompt anew, several times; the fastest counts."""
     times = []
     for _ in range(repeats):
-        fresh = replace(prefix, cache=DynamicCache(config=model.config.text_config))
+        fresh = replace(prefix, memory=LibraryMemory(model))
         report.time(head, lambda fresh=fresh: act(model, fresh))
         times.append(report.rows[head][0])
     report.rows[head] = (min(times), fresh.passes)

@@ -11,7 +11,6 @@ its slot here too, as in the refinement block.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -42,7 +41,7 @@ class Training:
         return said[:, [ORDER.index(slot) for slot in range(_POINTS)]]
 
 
-def _token(model: LinkVLAForDriving, tables: Tables, cells: torch.Tensor, slots: Sequence[int] | slice) -> torch.Tensor:
+def _token(model: LinkVLAForDriving, tables: Tables, cells: torch.Tensor, slots: list[int] | slice) -> torch.Tensor:
     """Inputs (B, n, width) for cells (B, n) said at ``slots``."""
     return tables.embed_actions(cells) + model.slot_embedding[slots]
 
@@ -52,7 +51,7 @@ def one_shot(model: LinkVLAForDriving, batch: DrivingBatch, points: torch.Tensor
     forcing).
     """
     tables = model.tables()
-    path, waypoints = ORDER[:PATH_POINTS], ORDER[PATH_POINTS:-1]  # nothing is read after the last
+    path, waypoints = list(ORDER[:PATH_POINTS]), list(ORDER[PATH_POINTS:-1])  # nothing is read after the last
     cells = model.action_tokenizer.encode(points.float())
     goals = tables.goals(len(points))
     block = torch.cat(

@@ -56,7 +56,7 @@ def begin(model: LinkVLAForDriving, batch: DrivingBatch) -> Prefix:
     """
     tables = model.tables()
     image_tokens, _ = model.see(batch.pixel_values)
-    return Prefix(tables, _LibraryMemory(model), model.embed_prefix(batch, tables, image_tokens), batch.valid)
+    return Prefix(tables, LibraryMemory(model), model.embed_prefix(batch, tables, image_tokens), batch.valid)
 
 
 def append(prefix: Prefix, embeddings: torch.Tensor, valid: torch.Tensor | None = None) -> None:
@@ -146,7 +146,7 @@ def _joined(
     return torch.cat([one, other], dim=1)
 
 
-class _LibraryMemory:
+class LibraryMemory:
     """The language model as transformers runs it, with its growing cache."""
 
     def __init__(self, model: LinkVLAForDriving) -> None:
