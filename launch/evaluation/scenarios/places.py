@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import carla
 
@@ -13,23 +13,23 @@ _STEP = 1.0  # m
 
 def ahead(waypoint: carla.Waypoint, distance: float) -> carla.Waypoint:
     """The waypoint that many metres down its lane, or the last before a junction or the lane's end."""
-    gone = 0.0
-    while gone < distance:
-        following = waypoint.next(_STEP)
-        if not following or following[0].is_junction:
-            break
-        waypoint, gone = following[0], gone + _STEP
-    return waypoint
+    return _along(waypoint, distance, carla.Waypoint.next)
 
 
 def behind(waypoint: carla.Waypoint, distance: float) -> carla.Waypoint:
     """The waypoint that many metres up its lane, or the first after a junction or the lane's beginning."""
+    return _along(waypoint, distance, carla.Waypoint.previous)
+
+
+def _along(
+    waypoint: carla.Waypoint, distance: float, step: Callable[[carla.Waypoint, float], list[carla.Waypoint]]
+) -> carla.Waypoint:
     gone = 0.0
     while gone < distance:
-        before = waypoint.previous(_STEP)
-        if not before or before[0].is_junction:
+        reached = step(waypoint, _STEP)
+        if not reached or reached[0].is_junction:
             break
-        waypoint, gone = before[0], gone + _STEP
+        waypoint, gone = reached[0], gone + _STEP
     return waypoint
 
 
