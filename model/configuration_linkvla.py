@@ -10,7 +10,7 @@ from transformers import InternVLConfig
 
 from linkvla.model.data.view import CameraRig
 from linkvla.model.interface.errors import ConfigurationError
-from linkvla.model.interface.types import PATH_POINTS, SPEED_WAYPOINTS
+from linkvla.model.interface.types import POINTS
 from linkvla.model.prompts import IMAGE_CONTEXT, NAVIGATION_STYLES, PADDING, SPECIAL_TOKENS, TARGET_POINT
 from linkvla.model.tokenizer.action_tokenizer import ActionTokenizer
 from linkvla.model.tokenizer.vocabulary import UnifiedVocabulary
@@ -134,7 +134,7 @@ class LinkVLAConfig(InternVLConfig):
     @property
     def slots(self) -> int:
         """Refined tokens: 20 path points, then 10 speed waypoints."""
-        return PATH_POINTS + SPEED_WAYPOINTS
+        return POINTS
 
 
 def driving_config(

@@ -13,10 +13,8 @@ from itertools import pairwise
 
 from linkvla.launch.bench.ceilings import Ceilings
 from linkvla.model.configuration_linkvla import TILES, LinkVLAConfig
-from linkvla.model.interface.types import PATH_POINTS, SPEED_WAYPOINTS
+from linkvla.model.interface.types import PATH_POINTS, POINTS, SPEED_WAYPOINTS
 from linkvla.model.modeling_linkvla import GOALS
-
-_POINTS = PATH_POINTS + SPEED_WAYPOINTS
 
 
 @dataclass(frozen=True)
@@ -50,14 +48,14 @@ def action_passes(head: str, prompt: int, cached: int = 0) -> list[Pass]:
     """The passes that read the actions: the first reads ``prompt`` tokens too, behind ``cached`` ones."""
     total = cached + prompt
     if head == "regression":
-        return [Pass(prompt + _POINTS, cached, points=_POINTS)]
+        return [Pass(prompt + POINTS, cached, points=POINTS)]
     if head == "coarse_to_fine":
         return [
             Pass(prompt + GOALS, cached, actions=GOALS),
-            Pass(_POINTS, total + GOALS, open_block=_POINTS, actions=_POINTS),
+            Pass(POINTS, total + GOALS, open_block=POINTS, actions=POINTS),
         ]
     passes, before = [Pass(prompt + 1, cached, actions=1)], total + 1
-    for point in range(1, _POINTS):
+    for point in range(1, POINTS):
         new = 2 if point == PATH_POINTS else 1  # with the second goal token
         passes.append(Pass(new, before, actions=1))
         before += new
@@ -136,5 +134,5 @@ def _regression(config: LinkVLAConfig) -> float:
         (SPEED_WAYPOINTS, config.regression_waypoint_hidden),
     ):
         sizes = [config.text_config.hidden_size, *hidden, 2]
-        total += points / _POINTS * sum(one * other for one, other in pairwise(sizes))
+        total += points / POINTS * sum(one * other for one, other in pairwise(sizes))
     return total

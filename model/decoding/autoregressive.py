@@ -18,12 +18,10 @@ import torch
 
 from linkvla.model.decoding.decoded import END_POINTS, Decoded, certainty, reader
 from linkvla.model.decoding.prefix import Prefix, advance, append, read_opening
-from linkvla.model.interface.types import PATH_POINTS, SPEED_WAYPOINTS
+from linkvla.model.interface.types import PATH_POINTS, POINTS
 from linkvla.model.modeling_linkvla import DrivingBatch, Hidden, LinkVLAForDriving, Tables
 
-_POINTS = PATH_POINTS + SPEED_WAYPOINTS
-
-ORDER = (PATH_POINTS - 1, *range(PATH_POINTS - 1), _POINTS - 1, *range(PATH_POINTS, _POINTS - 1))
+ORDER = (PATH_POINTS - 1, *range(PATH_POINTS - 1), POINTS - 1, *range(PATH_POINTS, POINTS - 1))
 """Slots in the order in which they are said."""
 
 
@@ -38,7 +36,7 @@ class Training:
     def fine(self) -> torch.Tensor:
         """(B, 30, width): what each point is read from, in natural order: 20 path points, 10 speed waypoints."""
         said = torch.cat([self.hidden.block[:, :PATH_POINTS], self.hidden.block[:, PATH_POINTS + 1 :]], dim=1)
-        return said[:, [ORDER.index(slot) for slot in range(_POINTS)]]
+        return said[:, [ORDER.index(slot) for slot in range(POINTS)]]
 
 
 def _token(model: LinkVLAForDriving, tables: Tables, cells: torch.Tensor, slots: list[int] | slice) -> torch.Tensor:
@@ -84,6 +82,6 @@ def decode(model: LinkVLAForDriving, prefix: Prefix, mode: str | None = None) ->
         if slot in END_POINTS:
             append(prefix, waypoint_goal)
         said[slot] = tables.score_actions(advance(prefix)[:, -1])
-    logits = torch.stack([said[slot] for slot in range(_POINTS)], dim=1)
+    logits = torch.stack([said[slot] for slot in range(POINTS)], dim=1)
     goal_logits = torch.stack([said[slot] for slot in END_POINTS], dim=1)
     return Decoded(read(logits), certainty(goal_logits), goal_logits, logits)

@@ -7,16 +7,14 @@ from dataclasses import dataclass
 
 import torch
 
-from linkvla.model.interface.types import PATH_POINTS, SPEED_WAYPOINTS
+from linkvla.model.interface.types import PATH_POINTS, POINTS
 from linkvla.model.modeling_linkvla import LinkVLAForDriving
 from linkvla.model.tokenizer.action_tokenizer import ActionTokenizer
 
 LIKELY_CELLS = 12
 """How many cells of an end point are told to those who look at a plan: the rest of the grid is as good as dark."""
 
-_POINTS = PATH_POINTS + SPEED_WAYPOINTS
-
-END_POINTS = [PATH_POINTS - 1, _POINTS - 1]
+END_POINTS = [PATH_POINTS - 1, POINTS - 1]
 """Where the end points are among the thirty: last path point, last speed waypoint."""
 
 
@@ -58,8 +56,8 @@ def packed(decoded: Decoded, grid: ActionTokenizer) -> torch.Tensor:
 
 def unpacked(rows: torch.Tensor) -> Outcome:
     """The Outcome of rows (B, n) that ``packed`` has made."""
-    points, rest = rows.tensor_split([2 * _POINTS], dim=1)
-    points = points.unflatten(1, (_POINTS, 2))
+    points, rest = rows.tensor_split([2 * POINTS], dim=1)
+    points = points.unflatten(1, (POINTS, 2))
     if not rest.shape[1]:
         return Outcome(points)
     cells = 3 * len(END_POINTS)

@@ -18,6 +18,9 @@ PATH_POINTS = 20
 SPEED_WAYPOINTS = 10
 """Speed waypoints, at t = 0.25, 0.50, ..., 2.50 s (4 Hz)."""
 
+POINTS = PATH_POINTS + SPEED_WAYPOINTS
+"""Of a plan, path first."""
+
 SPEED_WAYPOINT_INTERVAL = 0.25  # s
 
 
