@@ -31,11 +31,12 @@ class ExpertDriver:
     """What the expert adds to an ``AutonomousAgent`` base, ours or an evaluator's.
 
     For observers and recorders: ``last_plan``, ``last_command``, ``control_source``, and what decided about the plan:
-    ``arc`` (m along ``route``), ``leaders`` and ``stop_arcs``.
+    ``arc`` (m along ``route``), ``pose`` (x, y in m, yaw in rad, world), ``speed`` (m/s), ``leaders`` and ``stop_arcs``.
     """
 
     tracks: type[Enum] = Track
     expert_settings = ExpertSettings()
+    signals: type[RouteSignals] = RouteSignals
     sight = AHEAD
     """Metres of route ahead that are searched for others."""
     _world: carla.World | None = None
@@ -57,7 +58,8 @@ class ExpertDriver:
         self._follower = PlanFollower()
         self._departure = Departure()
         self.route: DenseRoute | None = None
-        self.arc = 0.0
+        self.arc = self.speed = 0.0
+        self.pose = (0.0, 0.0, 0.0)
         self.leaders: list[Leader] = []
         self.stop_arcs: list[float] = []
         self.last_plan: Plan | None = None
@@ -84,9 +86,10 @@ class ExpertDriver:
             raise ServerError("the ego vehicle is no longer in the world; check that nothing else destroys actors")
         pose, velocity = state.get_transform(), state.get_velocity()
         place, yaw = pose.location, math.radians(pose.rotation.yaw)
-        speed = max(0.0, velocity.x * math.cos(yaw) + velocity.y * math.sin(yaw))
+        self.pose = place.x, place.y, yaw
+        self.speed = speed = max(0.0, velocity.x * math.cos(yaw) + velocity.y * math.sin(yaw))
         self.arc = self._planner.project(place.x, place.y, self.arc)
-        self.last_plan = self._decide(snapshot, (place.x, place.y, yaw), speed)
+        self.last_plan = self._decide(snapshot, self.pose, speed)
         self.last_command = self._command()
         pedals = self._follower.step(self.last_plan, speed)
         if pedals.throttle == 0.0 and speed < _HARDLY_MOVING:
@@ -106,7 +109,7 @@ class ExpertDriver:
             self._world, self._ego = found
         self.route = self._lay_out()
         self._planner = ExpertPlanner(self.route, self.expert_settings)
-        self._signals = RouteSignals(self._world, self.route)
+        self._signals = self.signals(self._world, self.route)
         self._users = RoadUsers(self._world, self._ego.id, self.route, self.sight)
         place = self._ego.get_transform().location
         self.arc = self._planner.project(place.x, place.y, 0.0)

@@ -13,7 +13,7 @@ from linkvla.agent.navigation.dense_route import DenseRoute
 
 _BESIDE = 1.9  # m between a lane's stop point and the route
 _SAME_WAY = math.radians(45.0)
-_WATCHED = 70.0  # m ahead
+WATCHED = 70.0  # m ahead
 _EASY_DECELERATION, _HARD_DECELERATION = 4.0, 6.5  # m/s^2, at a light that turns yellow
 _YELLOW_TIME = 2.6  # s, in which the junction must be entered wholly
 _LINE_TO_ENTRY = 10.0  # m from the front bumper at the line to the rear bumper past the junction's entry
@@ -30,12 +30,15 @@ class _LightStop:
 
 
 @dataclass
-class _SignStop:
-    arc: float
+class SignStop:
+    """The line of a stop sign."""
+
+    arc: float  # m along the route
     waited: int = 0  # ticks
 
     @property
     def cleared(self) -> bool:
+        """Whether the ego has stood long enough."""
         return self.waited >= _SIGN_WAIT
 
 
@@ -45,12 +48,12 @@ class RouteSignals:
     def __init__(self, world: carla.World, route: DenseRoute) -> None:
         self._route = route
         self._lights: list[_LightStop] = []
-        self._signs: list[_SignStop] = []
+        self._signs: list[SignStop] = []
         for actor in world.get_actors():
             if actor.type_id.startswith("traffic.traffic_light"):
                 self._lights += [_LightStop(actor, arc) for arc in self._light_arcs(actor)]
             elif actor.type_id == "traffic.stop":
-                self._signs += [_SignStop(arc) for arc in self._sign_arcs(actor)]
+                self._signs += [SignStop(arc) for arc in self._sign_arcs(actor)]
 
     def stop_arcs(self, arc: float, speed: float) -> list[float]:
         """Stop lines (m along the route) that hold the ego in this tick; call once per tick.
@@ -62,17 +65,21 @@ class RouteSignals:
         front = arc + EGO_HALF_LENGTH
         stops = [stop.arc for stop in self._lights if self._holds(stop, front, speed)]
         for sign in self._signs:
-            gap = sign.arc - front
-            if not -2.0 < gap < _WATCHED or sign.cleared:
-                continue
-            standing = speed < _STANDING and gap < _SIGN_REACH
-            sign.waited = sign.waited + 1 if standing else 0
-            stops.append(sign.arc)
+            if -2.0 < sign.arc - front < WATCHED:
+                stops += self._held_by(sign, sign.arc - front, speed)
         return stops
+
+    def _held_by(self, sign: SignStop, gap: float, speed: float) -> list[float]:
+        """Where a stop sign holds the ego, m along the route, at most once; ``gap`` in m to its line."""
+        if sign.cleared:
+            return []
+        standing = speed < _STANDING and gap < _SIGN_REACH
+        sign.waited = sign.waited + 1 if standing else 0
+        return [sign.arc]
 
     def _holds(self, stop: _LightStop, front: float, speed: float) -> bool:
         gap = stop.arc - front
-        if not -2.0 < gap < _WATCHED:
+        if not -2.0 < gap < WATCHED:
             stop.committed = False
             return False
         state = stop.light.state

@@ -51,11 +51,15 @@ class WatchfulDriver(ExpertDriver):
         self._wish = self._planner.speed_profile
 
     def _lay_out(self) -> DenseRoute:
-        """With the limits that a dense plan does not tell."""
+        """Also where others' lanes run into it."""
         town = self._world.get_map()
-        route = with_posted_speeds(super()._lay_out(), town)
+        route = self._limited(super()._lay_out(), town)
         self._merging = Merging(find_tributaries(town, route))
         return route
+
+    def _limited(self, route: DenseRoute, town: carla.Map) -> DenseRoute:
+        """With the limits that a dense plan does not tell."""
+        return with_posted_speeds(route, town)
 
     def _look(self, snapshot: carla.WorldSnapshot, speed: float) -> Traffic:
         """Road users along the line to drive, once that leads past what blocks the route; or a place to wait."""

@@ -11,6 +11,7 @@ from linkvla.agent.expert.planner import EGO_HALF_LENGTH, ExpertPlanner, Leader
 from linkvla.agent.navigation.dense_route import DenseRoute
 from linkvla.launch.collection.navigation import SparsePlan
 from linkvla.launch.collection.stage import Stage
+from linkvla.launch.collection.stop_signs import SHIFT, holds
 from linkvla.launch.sim.physics.specs import MKZ
 from linkvla.launch.sim.render.capture import look_of
 from linkvla.launch.sim.render.snapshot import RenderActor, SceneSnapshot
@@ -22,10 +23,6 @@ from linkvla.model.interface.types import Plan
 
 EGO_TYPE = "vehicle.lincoln.mkz_2020"  # as the evaluators spawn it
 _YELLOW_DECELERATION = 4.0  # m/s^2; a yellow light that needs harder braking is driven through
-_SIGN_FREE_ZONE = 1.6  # m before a stop line, in which a car is taken to have stopped already
-_SIGN_STOP_SHIFT = 1.4  # m earlier than at a light, so that the stop comes before the free zone
-_SIGN_CLEARED_WITHIN = 4.0  # m; a car standing this near to the line has made its stop
-_STANDING = 0.15  # m/s
 
 
 @dataclass
@@ -123,18 +120,9 @@ class Situation:
         return arcs
 
     def held_by_signs(self) -> list[float]:
-        """Stop-sign lines that hold the ego now, shifted towards the ego.
-
-        A network without memory cannot know that it has stopped, so neither may its teacher: standing close to
-        the line, or being about to cross it, counts as having stopped.
-        """
-        arcs = []
-        for arc, _ in self.sign_arcs:
-            gap = self.gap_to(arc)
-            stood = self.ego.speed < _STANDING and gap < _SIGN_CLEARED_WITHIN
-            if gap > _SIGN_FREE_ZONE and not stood:
-                arcs.append(arc - _SIGN_STOP_SHIFT)
-        return arcs
+        """Where stop signs hold the ego now, m along the route; see ``stop_signs``."""
+        speed = self.ego.speed
+        return [arc - SHIFT for arc, _ in self.sign_arcs if holds(self.gap_to(arc), speed)]
 
     def plan(self) -> Plan:
         """The expert's plan (the label)."""
