@@ -61,7 +61,7 @@ class Counted(Scene):
     time_limit = 20.0
 
     def __init__(self, length: float) -> None:
-        super().__init__(Script.read(spec(TRIGGER)), Town(), None, None)
+        super().__init__(Script.read(spec(TRIGGER)), Town(), None, None, None)
         self.length, self.played, self.cleared = length, [], 0
 
     def set_up(self):

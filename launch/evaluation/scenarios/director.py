@@ -98,7 +98,7 @@ class Director:
                 raise NoRoomError("the built-in runner does not play this type")
             script = Script.read(spec)
             arc = self._arc_of(script.trigger)
-            scene = PLAYED[spec.type](script, town, self._scenery, traffic)
+            scene = PLAYED[spec.type](script, town, self._scenery, traffic, self._line)
             scene.set_up()
         except (NoRoomError, RouteError) as error:
             self._scenery.remove([number for number in self._scenery.ids if number not in placed])

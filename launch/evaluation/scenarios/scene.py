@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import carla
 
-from linkvla.launch.evaluation.facts import EgoFacts, Infraction
+from linkvla.launch.evaluation.facts import EgoFacts, Infraction, RouteLine
 from linkvla.launch.evaluation.scenarios.scenery import Scenery
 from linkvla.launch.evaluation.scenarios.script import Script
 from linkvla.launch.evaluation.traffic import BackgroundTraffic
@@ -21,14 +21,17 @@ class Scene(ABC):
         town: the client's map.
         scenery: where actors come from.
         traffic: the background cars.
+        line: the dense route.
     """
 
     time_limit: ClassVar[float | None] = None
     """Seconds after its beginning by which the ego must be through; later is an infraction (leaderboard: 240 s where
     something blocks the lane)."""
 
-    def __init__(self, script: Script, town: carla.Map, scenery: Scenery, traffic: BackgroundTraffic) -> None:
-        self.script = script
+    def __init__(
+        self, script: Script, town: carla.Map, scenery: Scenery, traffic: BackgroundTraffic, line: RouteLine
+    ) -> None:
+        self.script, self.line = script, line
         self.start = town.get_waypoint(carla.Location(*script.trigger))
         self._town, self._scenery, self._traffic = town, scenery, traffic
         self._began: float | None = None

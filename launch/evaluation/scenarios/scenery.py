@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import random
+from collections.abc import Mapping
 
 import carla
+
+PASSENGER_CAR = {"base_type": "car", "special_type": ""}
+"""Attributes of the models that are passenger cars."""
 
 
 class NoRoomError(Exception):
@@ -34,11 +38,11 @@ class Scenery:
 
     def car(self, pose: carla.Transform, lights: int = 0) -> carla.Vehicle:
         """A passenger car of the seed's choice, with its hand brake on."""
-        return self._stand(self._car_model(), pose, lights)
+        return self._stand(self._model(PASSENGER_CAR), pose, lights)
 
-    def moving_car(self, pose: carla.Transform) -> carla.Vehicle | None:
-        """A passenger car of the seed's choice, free to drive; None where there is no room at present."""
-        blueprint = self._car_model()
+    def moving_car(self, pose: carla.Transform, attributes: Mapping[str, str] = PASSENGER_CAR) -> carla.Vehicle | None:
+        """A vehicle of the seed's choice with these attributes, free to drive; None where there is no room now."""
+        blueprint = self._model(attributes)
         blueprint.set_attribute("role_name", "scenario")
         try:
             return self._place(blueprint, pose)
@@ -70,9 +74,13 @@ class Scenery:
         with contextlib.suppress(RuntimeError):
             self.remove(list(self._ids))
 
-    def _car_model(self) -> carla.ActorBlueprint:
-        models = sorted((one for one in self._library.filter("vehicle.*") if _is_car(one)), key=lambda one: one.id)
-        return self.choice.choice(models)
+    def lights_of(self, junction: carla.Junction) -> list[carla.TrafficLight]:
+        """The traffic lights of a junction; [] where it has none."""
+        return self._world.get_traffic_lights_in_junction(junction.id)
+
+    def _model(self, attributes: Mapping[str, str]) -> carla.ActorBlueprint:
+        found = (one for one in self._library.filter("vehicle.*") if _has(one, attributes))
+        return self.choice.choice(sorted(found, key=lambda one: one.id))
 
     def _stand(self, blueprint: carla.ActorBlueprint, pose: carla.Transform, lights: int) -> carla.Vehicle:
         blueprint.set_attribute("role_name", "scenario")
@@ -91,8 +99,8 @@ class Scenery:
         return actor
 
 
-def _is_car(blueprint: carla.ActorBlueprint) -> bool:
+def _has(blueprint: carla.ActorBlueprint, attributes: Mapping[str, str]) -> bool:
     def text(name: str) -> str:
         return blueprint.get_attribute(name).as_str() if blueprint.has_attribute(name) else ""
 
-    return text("base_type") == "car" and not text("special_type")
+    return all(text(name) == value for name, value in attributes.items())
