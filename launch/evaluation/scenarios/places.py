@@ -39,20 +39,20 @@ def outermost(waypoint: carla.Waypoint, side: float, until: tuple[carla.LaneType
     Returns:
         It, and the side that leads on outwards in its own frame.
     """
-    *_, last = itertools.takewhile(lambda lane: lane[0].lane_type in until, _to_the_side(waypoint, side))
+    *_, last = itertools.takewhile(lambda lane: lane[0].lane_type in until, to_the_side(waypoint, side))
     return last
 
 
 def sidewalk(waypoint: carla.Waypoint, side: float) -> tuple[carla.Waypoint, float]:
     """The sidewalk at a side of the road, or the outermost lane where it has none; returns as ``outermost``."""
     last = waypoint, side
-    for last in _to_the_side(waypoint, side):
+    for last in to_the_side(waypoint, side):
         if last[0].lane_type == carla.LaneType.Sidewalk:
             break
     return last
 
 
-def _to_the_side(waypoint: carla.Waypoint | None, side: float) -> Iterator[tuple[carla.Waypoint, float]]:
+def to_the_side(waypoint: carla.Waypoint | None, side: float) -> Iterator[tuple[carla.Waypoint, float]]:
     """The lanes from here outwards. Left and right are as a lane drives: across the middle they change places."""
     while waypoint is not None:
         yield waypoint, side
@@ -82,5 +82,7 @@ def shifted(
     return carla.Transform(place, carla.Rotation(pose.rotation.pitch, pose.rotation.yaw + turned, pose.rotation.roll))
 
 
-def _xyz(vector: carla.Vector3D) -> tuple[float, float, float]:
-    return vector.x, vector.y, vector.z
+def is_before(place: carla.Location, pose: carla.Transform) -> bool:
+    """Whether a place is before a pose rather than behind it, as the pose looks."""
+    along, offset = pose.get_forward_vector(), place - pose.location
+    return along.x * offset.x + along.y * offset.y > 0.0
