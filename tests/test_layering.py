@@ -55,7 +55,7 @@ CLIENT_SIDE = {"carla.Client", "carla.TrafficManager", "carla.World"}
 USERS_SIDE = "linkvla.launch.sim.pythonapi"
 """Stands in for CARLA's package `agents`: runs in the programs of users, never in the server."""
 
-OUR_OWN_CARS = "linkvla.launch.evaluation.scenarios.oncoming"
+OUR_OWN_CARS = "linkvla.launch.evaluation.scenarios.drivers"
 
 AUTHORING = "launch/sim/towns/"  # scripts that made the committed towns; they run on a developer's machine
 

@@ -18,6 +18,7 @@ from linkvla.launch.evaluation.scenarios.crossings import (
     ParkingCrossingPedestrian,
     PedestrianCrossing,
 )
+from linkvla.launch.evaluation.scenarios.cyclists import HazardAtSideLane
 from linkvla.launch.evaluation.scenarios.obstacles import Accident, ConstructionObstacle, ParkedObstacle
 from linkvla.launch.evaluation.scenarios.scene import Scene
 from linkvla.launch.evaluation.scenarios.scenery import NoRoomError, Scenery
@@ -35,6 +36,8 @@ PLAYED: dict[str, type[Scene]] = {
     "ConstructionObstacleTwoWays": ConstructionObstacle,
     "DynamicObjectCrossing": DynamicObjectCrossing,
     "HardBreakRoute": HardBreakRoute,
+    "HazardAtSideLane": HazardAtSideLane,
+    "HazardAtSideLaneTwoWays": HazardAtSideLane,
     "ParkedObstacle": ParkedObstacle,
     "ParkedObstacleTwoWays": ParkedObstacle,
     "ParkingCrossingPedestrian": ParkingCrossingPedestrian,

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator
+from typing import ClassVar
 
 import carla
 
 from linkvla.launch.evaluation.facts import EgoFacts, Infraction
-from linkvla.launch.evaluation.scenarios.oncoming import OncomingFlow
-from linkvla.launch.evaluation.scenarios.places import ON_THE_ROAD, ahead, outermost, shifted
+from linkvla.launch.evaluation.scenarios.careful_flow import CarefulFlow
+from linkvla.launch.evaluation.scenarios.oncoming import oncoming_flow
+from linkvla.launch.evaluation.scenarios.places import ON_THE_ROAD, ahead, is_before, outermost, shifted
 from linkvla.launch.evaluation.scenarios.scene import Scene
 
 _DROP = 1.0  # m above the road, as vehicles are placed
@@ -23,7 +25,6 @@ _MAKES_UP_ITS_MIND = 5.0  # s
 _QUEUE = 40.0  # m before an obstacle in which no background car may come to stand
 _LANE = 2.0  # m from the middle of the lane
 _TENDED_EVERY = 10  # ticks
-_APART = (20.0, 100.0)  # m, between oncoming cars
 
 _Lights = carla.VehicleLightState
 _POLICE = _Lights.Special1 | _Lights.Special2 | _Lights.Position
@@ -34,25 +35,42 @@ class Obstacle(Scene):
     """What all of them share: a blocked stretch of lane, a sign at its beginning, an end beyond it."""
 
     time_limit = 240.0
-    sign = "static.prop.warningaccident"
-    default_distance = 120.0  # m from the trigger to the obstacle
+    sign: ClassVar[str | None] = "static.prop.warningaccident"
+    default_distance: ClassVar[float] = 120.0  # m from the trigger to the obstacle
+    default_apart: ClassVar[tuple[float, float]] = (20.0, 100.0)  # m, between oncoming cars
 
     def set_up(self) -> None:
         """The sign beside the road, then the obstacle."""
         self._ids: list[int] = []
         self._first = self._last = ahead(self.start, self.script.number("distance", self.default_distance))
-        self._put_sign()
+        if self.sign is not None:
+            self._put_sign(self.sign)
         for actor in self._block():
             self._ids.append(actor.id)
         self._end = ahead(self._last, _BEYOND).transform
         self._seen_at: float | None = None
         self._kept_free = _before_and_along(self._first, self._last)
-        self._apart = self.script.interval("frequency", _APART)
-        self._oncoming: OncomingFlow | None = None
+        self._apart = self._frequency()
+        self._oncoming: CarefulFlow | None = None
 
     @abstractmethod
     def _block(self) -> Iterator[carla.Actor]:
         """Place what stands in the lane, from ``_first`` on; moves ``_last`` on."""
+
+    def _place(self) -> carla.Location:
+        """Of its near end."""
+        return self._first.transform.location
+
+    def _is_past(self, place: carla.Location) -> bool:
+        """Whether the ego, there, has left it behind."""
+        return is_before(place, self._end)
+
+    def _frequency(self) -> tuple[float, float]:
+        """Metres between oncoming cars, the least and the greatest; routes give both or one number."""
+        if "frequency" in self.script.parameters:
+            one = self.script.number("frequency", 0.0)
+            return one, one
+        return self.script.interval("frequency", self.default_apart)
 
     @property
     def _two_ways(self) -> bool:
@@ -74,14 +92,12 @@ class Obstacle(Scene):
     def play(self, facts: EgoFacts, since: float) -> None:
         """Watch where the ego is."""
         place = carla.Location(*facts.location)
-        if self._seen_at is None and place.distance(self._first.transform.location) < _SEEN_FROM:
+        if self._seen_at is None and place.distance(self._place()) < _SEEN_FROM:
             self._seen_at = facts.time
         self._mind_made_up = self._seen_at is not None and facts.time - self._seen_at >= _MAKES_UP_ITS_MIND
         if self.oncoming_lane_allowed:
             self._let_them_come(facts.speed_limit)
-        along = self._end.get_forward_vector()
-        offset = place - self._end.location
-        self.over = along.x * offset.x + along.y * offset.y > 0.0
+        self.over = self._is_past(place)
 
     def clear(self) -> None:
         """The road is free again."""
@@ -92,14 +108,14 @@ class Obstacle(Scene):
     def _let_them_come(self, speed: float) -> None:
         lane = self._first.get_left_lane()
         if self._oncoming is None and lane is not None and lane.lane_type == carla.LaneType.Driving:
-            self._oncoming = OncomingFlow(lane, speed, self._apart, self._town, self._scenery)
+            self._oncoming = oncoming_flow(lane, speed, self._apart, self.drivers, self._scenery)
         if self._oncoming is not None:
             self._oncoming.step()
 
-    def _put_sign(self) -> None:
+    def _put_sign(self, model: str) -> None:
         edge, outwards = outermost(self.start, self.script.side, ON_THE_ROAD)
         aside = outwards * 0.8 * edge.lane_width
-        self._ids.append(self._scenery.prop(self.sign, shifted(edge, aside, 0.2, 90.0)).id)
+        self._ids.append(self._scenery.prop(model, shifted(edge, aside, 0.2, 90.0)).id)
 
     def _aside(self, waypoint: carla.Waypoint, share: float) -> carla.Transform:
         """A vehicle's pose, displaced by a share of half the lane's width."""

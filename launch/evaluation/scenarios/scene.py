@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
 import carla
 
 from linkvla.launch.evaluation.facts import EgoFacts, Infraction, RouteLine
+from linkvla.launch.evaluation.scenarios.drivers import Drivers
 from linkvla.launch.evaluation.scenarios.scenery import Scenery
 from linkvla.launch.evaluation.scenarios.script import Script
 from linkvla.launch.evaluation.traffic import BackgroundTraffic
@@ -37,6 +39,11 @@ class Scene(ABC):
         self._began: float | None = None
         self.over = False
 
+    @functools.cached_property
+    def drivers(self) -> Drivers:
+        """For those who drive in it."""
+        return Drivers(self._town)
+
     @property
     def oncoming_lane_allowed(self) -> bool:
         """Whether the ego cannot but use the oncoming lane at present."""
@@ -53,6 +60,11 @@ class Scene(ABC):
     @abstractmethod
     def clear(self) -> None:
         """Called once when the scene is over."""
+
+    def close(self) -> None:
+        """At the end of the route: what has begun and is not over leaves nothing behind either."""
+        if self._began is not None and not self.over:
+            self.clear()
 
     def step(self, facts: EgoFacts, triggered: bool) -> Infraction | None:
         """One tick; ``triggered`` once the ego has come to the trigger. Returns the infraction of being too late."""

@@ -24,6 +24,7 @@ class Script:
     trigger: tuple[float, float, float]  # m, world
     parameters: dict[str, str]  # by name
     intervals: dict[str, tuple[str, str]] = field(default_factory=dict)  # likewise; ``<NAME from= to=/>``
+    places: dict[str, dict[str, str]] = field(default_factory=dict)  # likewise; ``<NAME x= y= z=/>``
 
     @classmethod
     def read(cls, spec: ScenarioSpec) -> Script:
@@ -33,9 +34,10 @@ class Script:
         if point is None:
             raise RouteError(f"scenario {spec.name!r} has no <trigger_point>; it says where the scenario begins")
         trigger = tuple(_number(point.get(axis, ""), f"scenario {spec.name!r}, trigger_point {axis}") for axis in "xyz")
+        places = {child.tag: dict(child.attrib) for child in element if child.get("x") and child.tag != "trigger_point"}
         values = {child.tag: child.get("value") for child in element if child.get("value") is not None}
         intervals = {child.tag: (child.get("from", ""), child.get("to", "")) for child in element if child.get("from")}
-        return cls(spec.name or spec.type, spec.type, trigger, values, intervals)
+        return cls(spec.name or spec.type, spec.type, trigger, values, intervals, places)
 
     def number(self, name: str, default: float) -> float:
         """A parameter that is a number; raises RouteError where it is not."""
@@ -50,6 +52,14 @@ class Script:
         if least > greatest:
             raise RouteError(f"scenario {self.name!r}: {name} must not go from {least:g} down to {greatest:g}")
         return least, greatest
+
+    def place(self, name: str) -> tuple[float, float, float]:
+        """A parameter that is a place (m, world); raises RouteError where it is missing or not three numbers."""
+        if name not in self.places:
+            raise RouteError(f"scenario {self.name!r} of type {self.type} needs <{name} x= y= z=/>")
+        given = self.places[name]
+        x, y, z = (_number(given.get(axis, ""), f"scenario {self.name!r}, {name} {axis}") for axis in "xyz")
+        return x, y, z
 
     def word(self, name: str, default: str) -> str:
         """A parameter that is a word."""
