@@ -9,6 +9,7 @@ import numba
 import numpy as np
 
 from linkvla.launch.collection.annotate import annotate
+from linkvla.launch.collection.navigation import Guidance, SparsePlan
 from linkvla.launch.collection.situation import Situation
 from linkvla.launch.sim.render.camera import Camera, Frame
 from linkvla.launch.sim.render.materials import Material
@@ -94,11 +95,18 @@ def _count_cells(material, inverse_depth, classes, counts, depth):
             depth[row, column] += inverse_depth[r, c]
 
 
+def noisy_guidance(plan: SparsePlan, arc: float, pose: tuple[float, float, float], rng: random.Random) -> Guidance:
+    """Guidance at ``arc`` (m along the route) for a pose (x, y in m, yaw in rad, world), with the noise of the agent's
+    localisation (0.3 m, 1 degree).
+    """
+    x, y, yaw = pose
+    return plan.guidance(arc, x + rng.gauss(0, 0.3), y + rng.gauss(0, 0.3), yaw + math.radians(rng.gauss(0, 1)))
+
+
 def observe(situation: Situation, image: np.ndarray, rng: random.Random) -> Observation:
-    """What the agent would be told: target points carry the noise of its localisation (0.3 m, 1 degree)."""
+    """What the agent would be told."""
     ego = situation.ego
-    x, y, yaw = ego.x + rng.gauss(0, 0.3), ego.y + rng.gauss(0, 0.3), ego.yaw + math.radians(rng.gauss(0, 1))
-    guidance = situation.sparse_plan.guidance(ego.arc, x, y, yaw)
+    guidance = noisy_guidance(situation.sparse_plan, ego.arc, (ego.x, ego.y, ego.yaw), rng)
     return Observation(
         image=image,
         speed=round(ego.speed, 1),

@@ -25,10 +25,12 @@ class CollectSettings:
     out: Path
     frames: int = 40_000
     policy: str = "random"
+    routes: tuple[str, ...] = ()  # route files or benchmarks, driven in the simulator; () = drawn situations
     towns: tuple[str, ...] = TRAINING_TOWNS
     town_directories: tuple[Path, ...] = ()
     seed: int = 0
     workers: int = 2
+    shard_frames: int = 1000  # frames that a killed worker loses at most
     line_share: float = 0.3  # of the situations, put before the stop line of a light or sign
     scene_seeds: int = 2  # different vegetation and facades per town
     episodes: int = 16  # parallel drives per worker, on-policy only
@@ -37,9 +39,10 @@ class CollectSettings:
     layout: str = "recording"  # or "simlingo": whole drives of the expert, one file per part of a frame
 
     def __post_init__(self) -> None:
-        if self.frames < self.workers or self.workers < 1:
+        if min(self.frames, self.workers, self.shard_frames) < 1:
             raise ConfigurationError(
-                f"at least one frame per worker is needed, got {self.frames} frames, {self.workers} workers"
+                f"at least one frame, one frame per shard and one worker are needed, got {self.frames} frames, "
+                f"{self.shard_frames} per shard, {self.workers} workers"
             )
         if not 0.0 <= self.line_share <= 1.0:
             raise ConfigurationError(f"the share of situations at stop lines must lie in 0..1, got {self.line_share}")
@@ -49,9 +52,9 @@ class CollectSettings:
             raise ConfigurationError(f"the simlingo layout holds drives of the expert, got policy {self.policy!r}")
         if self.layout == "simlingo" and not self.language:
             raise ConfigurationError("the simlingo layout always has language; leave it on, or record the other layout")
+        if self.routes and self.policy == "random":
+            raise ConfigurationError("somebody has to drive the routes; give the policy expert, or a checkpoint")
+        if self.routes and self.layout == "simlingo":
+            raise ConfigurationError("drives along routes are kept in the layout recording; leave simlingo out")
         if not self.towns:
             raise ConfigurationError("name at least one town to record in")
-
-    def share(self, worker: int) -> int:
-        """How many of the frames one worker records."""
-        return self.frames // self.workers + (worker < self.frames % self.workers)

@@ -26,7 +26,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntFlag
 from functools import cached_property
 from pathlib import Path
@@ -67,6 +67,7 @@ class Tag(IntFlag):
     STOP_SIGN = 8
     ON_POLICY = 16  # a state that the model itself drove into
     JUNCTION = 32
+    NO_CELLS = 64  # recorded without auxiliary labels: presence and inverse_depth hold nothing
 
 
 @dataclass(frozen=True)
@@ -74,8 +75,8 @@ class Record:
     """One sample; see the module's table for shapes, types and units."""
 
     view: np.ndarray
-    presence: np.ndarray
-    inverse_depth: np.ndarray
+    presence: np.ndarray | None  # None, both or neither, where there are no auxiliary labels
+    inverse_depth: np.ndarray | None
     path_in_ego: np.ndarray
     speed_waypoints_in_ego: np.ndarray
     speed: float
@@ -110,8 +111,8 @@ def _columns(view_shape: tuple[int, int], classes: int) -> dict[str, tuple[np.dt
 
 
 class RecordingWriter:
-    """Appends records to a new folder; ``close`` (or leaving the ``with`` block) cuts the columns to length and seals
-    it.
+    """Appends records to a new folder; ``close`` (or the good end of a ``with`` block) cuts the columns to length and
+    seals it. A block that ends in an error leaves an unfinished recording.
 
     ``capacity`` rows are reserved sparsely. ``towns`` fixes the town indices; names not in it are added as they come.
     ``notes`` goes into the manifest as it is (settings, seeds). ``annotated`` keeps the rows' language. Raises
@@ -157,13 +158,19 @@ class RecordingWriter:
     def __enter__(self) -> RecordingWriter:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self._maps = {}
 
     def append(self, record: Record) -> None:
         """Write one row. Raises DataError on a wrong shape, a non-finite label, or when the capacity is used up."""
         if self._count >= self.capacity:
             raise DataError(f"{self.folder} is full: {self.capacity} rows were reserved")
+        if record.presence is None and record.inverse_depth is None:
+            nothing = {name: np.zeros(self._specification[name][1]) for name in ("presence", "inverse_depth")}
+            record = replace(record, **nothing, tag=record.tag | Tag.NO_CELLS)
         row = {}
         for name, (dtype, shape) in self._specification.items():
             value = self._town_index(record.town) if name == "town" else getattr(record, name)

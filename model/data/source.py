@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from linkvla.model.data.recording import Recording, open_recordings
+from linkvla.model.data.recording import Recording, Tag, open_recordings
 from linkvla.model.data.sample import Sample, SampleSource
 from linkvla.model.data.simlingo.layout import looks_like_simlingo
 from linkvla.model.data.simlingo.reader import ReadOptions, SimLingoSource
@@ -48,6 +48,7 @@ class RecordingSource:
 
     def _sample(self, row: int) -> Sample:
         columns = self.recording
+        has_cells = not columns.tag[row] & Tag.NO_CELLS
         return Sample(
             view=np.asarray(columns.view[row]),
             path_in_ego=np.asarray(columns.path_in_ego[row]),
@@ -58,8 +59,8 @@ class RecordingSource:
             next_command=int(columns.next_command[row]),
             distance_to_command=float(columns.distance_to_command[row]),
             annotations=columns.annotations(row),
-            presence=np.asarray(columns.presence[row]),
-            inverse_depth=np.asarray(columns.inverse_depth[row]),
+            presence=np.asarray(columns.presence[row]) if has_cells else None,
+            inverse_depth=np.asarray(columns.inverse_depth[row]) if has_cells else None,
             tag=int(columns.tag[row]),
             town=columns.manifest["towns"][int(columns.town[row])],
         )

@@ -1,0 +1,95 @@
+"""Endless drives along routes in the simulator, each of which becomes teaching data."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import random
+from collections.abc import Iterator
+
+from linkvla.launch.carla_server.process import SimServer
+from linkvla.launch.collection.closed_loop.lesson import Lesson
+from linkvla.launch.collection.closed_loop.wheel import HelpedNetwork, PushedTeacher, Wheel
+from linkvla.launch.collection.settings import CollectSettings
+from linkvla.launch.collection.shards import Shard
+from linkvla.launch.evaluation import records
+from linkvla.launch.evaluation.benchmarks import benchmark_file
+from linkvla.launch.evaluation.records import RouteRecord
+from linkvla.launch.evaluation.route_file import RouteSpec, read_routes
+from linkvla.launch.evaluation.route_runner import RouteRun
+from linkvla.launch.evaluation.run_settings import RunSettings
+from linkvla.model.data.recording import Record, Tag
+from linkvla.model.data.view import CameraRig
+from linkvla.model.interface.errors import ConfigurationError, ServerError
+
+logger = logging.getLogger(__name__)
+
+_LONGEST = 2400  # ticks of one drive, two minutes
+_CRASHES = 3  # of the simulator in a row
+_FAILED = ("collisions_vehicle", "collisions_pedestrian", "collisions_layout", "red_light", "stop_infraction")
+
+
+def read_all(routes: tuple[str, ...]) -> list[RouteSpec]:
+    """All routes of route files and of our own benchmarks by name. Raises RouteError, ConfigurationError as those."""
+    return [route for name in routes for route in read_routes(benchmark_file(name))]
+
+
+class Drives:
+    """The settings' routes in random order, over and over, with ever new traffic; see ``sources.Source``."""
+
+    def __init__(self, settings: CollectSettings) -> None:
+        self._settings, self._routes = settings, read_all(settings.routes)
+
+    def records(self, shard: Shard) -> Iterator[Record]:
+        """Labelled frames, without end. Drives in which the teacher did something wrong are left out.
+
+        Raises:
+            RouteError: a route that cannot be driven.
+            CheckpointError, ConfigurationError: a driver that cannot be set up.
+            ServerError: the simulator crashed several times in a row.
+        """
+        settings, routes = self._settings, self._routes
+        rng = random.Random(f"{settings.seed}-{shard.number}-drives")
+        crashes = 0
+        while crashes < _CRASHES:
+            with SimServer(towns=settings.town_directories, town=routes[0].town) as server:
+                while True:
+                    lesson, record = self._drive(server, rng.choice(routes), rng)
+                    if records.SIMULATION_CRASHED in record.status:
+                        crashes += 1
+                        break
+                    crashes = 0
+                    yield from self._worth_learning(lesson, record)
+            logger.warning("%s: the simulator crashed; starting another\n%s", record.route_id, record.error)
+        raise ServerError(f"the simulator crashed {crashes} times in a row; the log above says how")
+
+    def _drive(self, server: SimServer, route: RouteSpec, rng: random.Random) -> tuple[Lesson, RouteRecord]:
+        extra = 0 if self._settings.policy == "expert" else Tag.ON_POLICY
+        lessons: list[Lesson] = []
+
+        def make(host: str, port: int) -> Lesson:
+            lessons.append(Lesson(host, port, _wheel(self._settings.policy, rng), rng, CameraRig(), extra))
+            return lessons[0]
+
+        run = RouteRun(server, route, make, RunSettings(seed=rng.randrange(1 << 31), max_ticks=_LONGEST))
+        with contextlib.closing(run.ticks()) as ticks:
+            for _ in ticks:
+                if lessons[0].over:
+                    break
+        if any(blame in run.record.status for blame in (records.AGENT_CRASHED, records.AGENT_SETUP)):
+            raise ConfigurationError(f"route {route.id}: {run.record.status}\n{run.record.error}")
+        return lessons[0], run.record
+
+    def _worth_learning(self, lesson: Lesson, record: RouteRecord) -> list[Record]:
+        if self._settings.policy == "expert" and any(record.infractions.get(kind) for kind in _FAILED):
+            logger.info("%s: the teacher failed (%s); left out", record.route_id, record.status)
+            return []
+        return lesson.records
+
+
+def _wheel(policy: str, rng: random.Random) -> Wheel:
+    if policy == "expert":
+        return PushedTeacher(rng)
+    from linkvla.agent.driving_agent import LinkVLAAgent
+
+    return HelpedNetwork(LinkVLAAgent, f"{policy};threads=1;release_when_stuck=false", rng)
