@@ -62,7 +62,7 @@ Adapters = Annotated[
 BlackFrames = Annotated[
     bool, typer.Option("--black-frames", help="Blind the agent: what is its score without the camera?")
 ]
-Record = Annotated[bool, typer.Option(help="Keep what our network saw, meant and did, for `linkvla report`.")]
+Record = Annotated[bool, typer.Option(help="Keep what the driver meant and did, for `linkvla report`.")]
 RecordPictures = Annotated[
     int, typer.Option(metavar="N", min=0, help="With a picture at every Nth tick; none if 0 or left out.")
 ]

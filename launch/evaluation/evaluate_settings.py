@@ -52,7 +52,7 @@ class EvaluateSettings:
     first_port: int = FIRST_PORT  # where the search for free blocks of ports begins
     limits: Limits = field(default_factory=Limits)
     retries: Retries = field(default_factory=Retries)
-    record: bool = False  # what our network saw, meant and did at each tick, for the report
+    record: bool = False  # what the driver meant and did at each tick, for the report; of our network, what it saw too
     record_pictures: int = 0  # ticks from one kept picture to the next; 0 for none
     command: str = ""  # what to write into the table; "" = the command line of this process
 
@@ -146,6 +146,7 @@ class EvaluateSettings:
                 agent_config=self.agent_config,
                 seed=self.seed + repetition,  # every repetition has traffic of its own
                 towns=self.towns,
+                record=self.record and self.agent != "linkvla",
             )
             for route in routes
             for repetition in range(self.repetitions)

@@ -254,6 +254,9 @@ class TestSettings:
         ]
         assert [task.seed for task in tasks] == [10, 11, 10, 11]
         assert len({task.folder for task in tasks}) == 4
+        assert not any(task.record for task in tasks)
+        recorded = EvaluateSettings(tmp_path / "r.xml", agent="expert", record=True).tasks(self.routes(), tmp_path)
+        assert all(task.record for task in recorded)
 
     def test_devices_and_adapters_go_round(self, tmp_path):
         settings = EvaluateSettings(tmp_path / "r.xml", workers=3, devices=("cuda:1", "cuda:0"), adapters=(0, 2))
@@ -265,6 +268,7 @@ class TestSettings:
     def test_a_record_goes_to_a_place_that_is_known_when_the_attempt_begins(self, tmp_path):
         settings = EvaluateSettings(tmp_path / "r.xml", record=True)
         assert f"record={SAVE_PLACE};" in settings.agent_config
+        assert not any(task.record for task in settings.tasks(self.routes(), tmp_path))  # by the agent itself
         with pytest.raises(ConfigurationError, match="no-record"):
             settings.tasks(self.routes(), tmp_path / "a;b")
 

@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from linkvla.agent.metric_info import FILE_NAME, MetricInfoFile
+from linkvla.agent.recorder import FILE_NAME as RECORD
 from linkvla.launch.evaluation import scores
 from linkvla.launch.evaluation.agent_host import motion
 from linkvla.launch.evaluation.facts import Infraction
@@ -24,11 +25,13 @@ from linkvla.launch.evaluation.route_file import RouteSpec, ScenarioSpec
 from linkvla.launch.evaluation.scores import COSTS, FACTORS, INFRACTION_KINDS, Rules
 from linkvla.launch.evaluation.scoring.benchmark_scores import MEASURES, measure, score_runs
 from linkvla.launch.evaluation.scoring.comfort import read_metric_info, route_comfort
+from linkvla.launch.evaluation.scoring.document import scores_document
 from linkvla.launch.evaluation.scoring.merged import write_merged
 from linkvla.launch.evaluation.scoring.rescore import rescored
 from linkvla.launch.evaluation.scoring.route_scores import RouteScore
+from linkvla.launch.evaluation.scoring.steering import read_steering, steering_change
 from linkvla.launch.json_file import write_json
-from linkvla.model.interface.errors import ConfigurationError
+from linkvla.model.interface.errors import ConfigurationError, DataError
 
 events = st.lists(
     st.builds(
@@ -172,6 +175,28 @@ def test_comfort_is_a_share_of_pieces(count, size, seed, hole):
         assert comfort * pieces == pytest.approx(round(comfort * pieces))
 
 
+def drive_record(folder: Path, lines: list[dict]) -> Path:
+    folder.mkdir(parents=True)
+    header = {"format": "linkvla ticks", "version": 1}
+    (folder / RECORD).write_text("".join(json.dumps(line) + "\n" for line in [header, *lines]))
+    return folder / RECORD
+
+
+def steered(steering, speed: float = 5.0, first: int = 0) -> list[dict]:
+    return [{"tick": first + n, "speed": speed, "control": [0.5, value, 0.0]} for n, value in enumerate(steering)]
+
+
+def test_steering_changes_count_while_the_car_moves_and_not_across_gaps(tmp_path):
+    moving, standing, later = steered([0.0, 0.1, -0.1]), steered([0.9, -0.9], 0.4, 3), steered([0.5, 0.5], first=9)
+    ticks = read_steering(drive_record(tmp_path / "a", [*moving, *standing, *later]))
+    assert steering_change(ticks) == pytest.approx(100 * (0.1 + 0.2 + 0.0) / 3)
+    assert steering_change(ticks[3:5]) is None
+    assert steering_change(np.array([[0, 5.0, 0.0], [1, 5.0, math.nan]])) is None
+    for broken in ({"tick": 0, "speed": 1.0}, {"tick": 0, "speed": 1.0, "control": [0.0]}):
+        with pytest.raises(DataError, match="no steering"):
+            read_steering(drive_record(tmp_path / str(len(broken)), [broken]))
+
+
 route_scores = st.lists(
     st.builds(
         lambda done, penalty, efficiency, comfort, driven: RouteScore(
@@ -306,6 +331,18 @@ def test_the_metrics_of_a_run_are_found_beside_its_drives(tmp_path, makes, write
     scores_of_run, scores_of_file = (score_runs([place], ROUTES[:2]) for place in (run, run / "results.json"))
     assert not any("comfortness" in note for note in scores_of_run.notes)
     assert scores_of_run.measures["comfortness"] == scores_of_file.measures["comfortness"]
+    assert scores_of_run.measures["steering_change"] is None
+
+
+def test_the_steering_of_a_run_is_read_where_it_was_recorded(tmp_path, makes):
+    run = run_folder(tmp_path / "run", makes, range(3), HEADER)
+    drive_record(run / "drives" / "RouteScenario_0_rep0", steered([0.0, 0.02, 0.0]))
+    drive_record(run / "drives" / "RouteScenario_1_rep0", steered([0.0, 0.04, 0.0]))
+    result = score_runs([run], ROUTES[:3])
+    assert result.measures["steering_change"].mean == pytest.approx(3.0)
+    assert any("steering change is without 1 of 3 routes" in note and note.endswith("2") for note in result.notes)
+    (one,) = scores_document(result)["passes"]
+    assert [route["steering_change"] for route in one["routes"]] == [pytest.approx(2.0), pytest.approx(4.0), None]
 
 
 def test_a_route_that_was_begun_has_no_result_yet(tmp_path, makes):

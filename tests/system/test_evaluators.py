@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from linkvla.agent.recorder import DriveRecording
 from linkvla.launch.carla_server.process import SimServer
 from linkvla.launch.environment import PYTHON_API
 from linkvla.launch.evaluation.evaluators.choice import evaluator_named
@@ -74,7 +75,7 @@ def _drive(
         standings.append(standing)
         meanwhile(standing)
 
-    task = RouteTask(route, 1, folder.resolve(), agent="expert")
+    task = RouteTask(route, 1, folder.resolve(), agent="expert", record=True)
     return Attempt(pair, task, tell, threading.Event()).run(), standings
 
 
@@ -117,6 +118,8 @@ def test_a_carla_release_is_started_by_its_launcher(route, tmp_path, monkeypatch
     report, _ = _drive("builtin", "carla", route, tmp_path / "attempt")
     assert report.outcome.failure == ""
     assert report.outcome.record.score_route == 100
+    drive = list(DriveRecording.open(tmp_path / "attempt" / "save").ticks())
+    assert [tick["tick"] for tick in drive] == list(range(len(drive))) and drive[-1]["speed"] > 1.0
     assert "-RenderOffScreen" in (tmp_path / "attempt" / SERVER_LOG).read_text()  # named as without effect
 
 

@@ -6,7 +6,7 @@ import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from linkvla.launch.evaluation.evaluators.contract import RouteTask
+from linkvla.launch.evaluation.evaluators.contract import SAVE_FOLDER, RouteTask
 from linkvla.launch.evaluation.route_file import write_route_file
 from linkvla.launch.evaluation.run_settings import RunSettings
 from linkvla.launch.json_file import write_json
@@ -30,7 +30,12 @@ def write_task(task: RouteTask, address: tuple[str, int], settings: RunSettings)
     """Write all that the process needs to know."""
     write_route_file(task.route, task.folder / ROUTES)
     server = Address(*address, task.traffic_manager_port)
-    document = {"agent": task.agent, "server": asdict(server), "settings": asdict(settings)}
+    document = {
+        "agent": task.agent,
+        "server": asdict(server),
+        "settings": asdict(settings),
+        "record": str(task.folder / SAVE_FOLDER) if task.record else "",
+    }
     write_json(task.folder / TASK, document)
 
 

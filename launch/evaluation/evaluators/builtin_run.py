@@ -8,6 +8,7 @@ Exit code 0: there is a result; 2: only the user can put right what is in the wa
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -20,6 +21,7 @@ from linkvla.launch.evaluation.evaluators.builtin_files import PROGRESS, RESULT,
 from linkvla.launch.evaluation.route_file import read_routes
 from linkvla.launch.evaluation.route_runner import run_route
 from linkvla.launch.evaluation.run_settings import RunSettings
+from linkvla.launch.evaluation.tick_recorder import TickRecorder
 from linkvla.launch.evaluation.tick_view import TickView
 from linkvla.launch.json_file import write_json
 from linkvla.model.interface.errors import CheckpointError, ConfigurationError, RouteError
@@ -57,14 +59,21 @@ def drive(task_file: Path) -> dict:
     folder = task_file.parent
     task = json.loads(task_file.read_text(encoding="utf-8"))
     (route,) = read_routes(folder / ROUTES)
+    observers = [ProgressFile(folder / PROGRESS)]
+
+    def watch(view: TickView) -> None:
+        for show in observers:
+            show(view)
+
     try:
-        record = run_route(
-            Address(**task["server"]),
-            route,
-            agent_maker(task["agent"]),
-            RunSettings(**task["settings"]),
-            ProgressFile(folder / PROGRESS),
-        )
+        with contextlib.ExitStack() as cleanup:
+            if task["record"]:
+                recorder = TickRecorder(Path(task["record"]), Path(task["agent"]).name)
+                cleanup.callback(recorder.close)
+                observers.append(recorder.add)
+            record = run_route(
+                Address(**task["server"]), route, agent_maker(task["agent"]), RunSettings(**task["settings"]), watch
+            )
     except (CheckpointError, ConfigurationError, RouteError) as error:
         return {"user_error": type(error).__name__, "message": str(error)}
     return {"record": record.to_leaderboard(), "timing": asdict(record.timing), "error": record.error}

@@ -61,6 +61,7 @@ class RouteTask:
     adapter: int | None = None  # CARLA's -graphicsadapter; None leaves CARLA's choice
     towns: tuple[Path, ...] = ()  # folders with further towns, for the embedded server
     track: str = "SENSORS"
+    record: bool = False  # keep what the evaluator sees of each tick, for an agent that keeps no record itself
 
     @property
     def route_id(self) -> str:

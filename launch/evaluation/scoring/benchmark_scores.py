@@ -24,8 +24,9 @@ MEASURES = (
     "infraction_penalty",
     "efficiency",
     "comfortness",
+    "steering_change",
 )
-"""What a group of routes is measured by. All in percent, the penalty as a factor."""
+"""What a group of routes is measured by. All in percent (the steering of full lock), the penalty as a factor."""
 
 ABILITY_MEAN = "ability_mean"
 
@@ -120,11 +121,13 @@ class GroupScores:
 def measure(routes: Sequence[RouteScore]) -> dict[str, float | None]:
     """The measures of some routes of one pass; those without a record count as 0.
 
-    Efficiency and comfortness are means over the routes that have one, as Bench2Drive defines them.
+    Efficiency, comfortness and steering are means over the routes that have them, as Bench2Drive has it for the first
+    two.
     """
     records = [route.record for route in routes if route.record is not None]
     efficiencies = [route.efficiency for route in routes if route.efficiency is not None]
     comforts = [100.0 * route.comfort for route in routes if route.comfort is not None]
+    steering = [route.steering_change for route in routes if route.steering_change is not None]
     total = len(routes)
     return {
         "driving_score": scores.mean([record.score_composed for record in records], total),
@@ -133,6 +136,7 @@ def measure(routes: Sequence[RouteScore]) -> dict[str, float | None]:
         "infraction_penalty": scores.mean([record.score_penalty for record in records], total),
         "efficiency": scores.mean(efficiencies, len(efficiencies)) if efficiencies else None,
         "comfortness": scores.mean(comforts, len(comforts)) if comforts else None,
+        "steering_change": scores.mean(steering, len(steering)) if steering else None,
     }
 
 

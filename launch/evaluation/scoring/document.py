@@ -60,4 +60,5 @@ def _route(route: RouteScore) -> dict:
         "success": route.success,
         "efficiency": route.efficiency,
         "comfortness": None if route.comfort is None else 100.0 * route.comfort,
+        "steering_change": route.steering_change,
     }

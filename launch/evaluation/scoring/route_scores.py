@@ -1,4 +1,4 @@
-"""What is known about one route of a pass: scores, efficiency, comfortness, and whether it heeded its signs."""
+"""What is known about one route of a pass: scores, efficiency, comfort, and whether it heeded its signs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from linkvla.agent.recorder import FILE_NAME as RECORD
 from linkvla.launch.evaluation.records import RouteRecord
 from linkvla.launch.evaluation.route_file import RouteSpec
 from linkvla.launch.evaluation.scores import Rules
@@ -15,6 +16,7 @@ from linkvla.launch.evaluation.scoring.efficiency import route_efficiency
 from linkvla.launch.evaluation.scoring.junctions import shares_needed
 from linkvla.launch.evaluation.scoring.passes import Pass, in_town_of
 from linkvla.launch.evaluation.scoring.rescore import rescored
+from linkvla.launch.evaluation.scoring.steering import read_steering, steering_change
 from linkvla.model.interface.errors import DataError
 
 METRICS = "metric_info.json"
@@ -22,7 +24,7 @@ METRICS = "metric_info.json"
 
 @dataclass(frozen=True)
 class RouteScore:
-    """One expected route of one pass. A route without a record scores 0 and has neither efficiency nor comfortness."""
+    """One expected route of one pass. A route without a record scores 0 and has nothing else."""
 
     route_id: str  # in the route file
     town: str
@@ -31,6 +33,7 @@ class RouteScore:
     efficiency: float | None = None  # percent
     comfort: float | None = None  # 0..1
     heeded_sign: bool = False  # Traffic_Signs only: past the first junction without running a light or a stop sign
+    steering_change: float | None = None  # percent of full lock, per decision while the car moves
 
     @property
     def success(self) -> bool:
@@ -77,9 +80,14 @@ def score_routes(
         heeded = share is not None and record.score_route / 100.0 > share
         if rules is not None:
             record = rescored(record, rules)
-        scores.append(RouteScore(route.id, route.town or record.town, scenario, record, efficiency, comfort, heeded))
+        town = route.town or record.town
+        restless = _steering_change(record, folders)
+        scores.append(RouteScore(route.id, town, scenario, record, efficiency, comfort, heeded, restless))
     all_notes += _left_out("efficiency", "no speed of the traffic to compare with", silent, len(routes))
     all_notes += _left_out("comfortness", f"no usable {METRICS}", uncomfortable, len(routes))
+    unsteered = [one.route_id for one in scores if one.record is not None and one.steering_change is None]
+    if any(one.steering_change is not None for one in scores):  # official runs have no such records at all
+        all_notes += _left_out("steering change", f"no usable {RECORD}", unsteered, len(routes))
     return scores, all_notes
 
 
@@ -102,7 +110,7 @@ def _may_have_heeded(route: RouteSpec, drive: Pass) -> bool:
 
 
 def _comfort(record: RouteRecord, folders: Sequence[Path]) -> float | None:
-    file = _metrics_of(record, folders)
+    file = _left_behind(record, folders, METRICS)
     if file is None:
         return None
     try:
@@ -111,12 +119,22 @@ def _comfort(record: RouteRecord, folders: Sequence[Path]) -> float | None:
         return None
 
 
-def _metrics_of(record: RouteRecord, folders: Sequence[Path]) -> Path | None:
-    """``<save name>/metric_info.json``, as evaluators leave it, also in a folder of the route as our runs keep it."""
+def _steering_change(record: RouteRecord, folders: Sequence[Path]) -> float | None:
+    file = _left_behind(record, folders, RECORD)
+    if file is None:
+        return None
+    try:
+        return steering_change(read_steering(file))
+    except DataError:
+        return None
+
+
+def _left_behind(record: RouteRecord, folders: Sequence[Path], file_name: str) -> Path | None:
+    """``<save name>/<file name>``, as evaluators leave it, also in a folder of the route as our runs keep it."""
     names = [name for name in (record.save_name, record.route_id) if name and Path(name).name == name]  # no ways out
     for folder in folders:
         for name in names:
-            found = [folder / name / METRICS, *sorted((folder / name).glob(f"*/{METRICS}"))]
+            found = [folder / name / file_name, *sorted((folder / name).glob(f"*/{file_name}"))]
             there = [file for file in found if file.is_file()]
             if there:
                 return there[0]

@@ -20,6 +20,7 @@ _NAMES = {
     "success_rate": "success",
     "efficiency": "effic.",
     "comfortness": "comfort",
+    "steering_change": "steer",
     "route_completion": "done",
     "infraction_penalty": "penalty",
 }
@@ -30,7 +31,8 @@ _DIGITS = {"infraction_penalty": 3}
 def score_tables(result: BenchmarkScores) -> list[ScoreTable]:
     """The whole, abilities, types of scenarios, towns. ``±`` is the standard deviation over seeds and repetitions.
 
-    ``score`` is the driving score; all are percent but the penalty, a factor.
+    ``score`` is the driving score; all are percent but the penalty, a factor. ``steer`` is how far the wheel is turned
+    per decision, in percent of full lock.
     """
     rules = result.rules.value if result.rules is not None else "as recorded"
     whole = ScoreTable(

@@ -20,10 +20,11 @@ _MEASURES = (
     ("infraction_penalty", "infraction penalty", "", 3),
     ("efficiency", "efficiency", "%", 1),
     ("comfortness", "comfortness", "%", 1),
+    ("steering_change", "steering per decision", "%", 2),
 )
 
 
-_OF_WHAT_WAS_DRIVEN = ("efficiency", "comfortness")  # the others are means over all routes that were asked for
+_OF_WHAT_WAS_DRIVEN = ("efficiency", "comfortness", "steering_change")  # the others: over all routes asked for
 
 FOREMOST = ("LEAD", "LinkVLA", "SimLingo", "ORION", "UniAD-Base", "TCP (")
 """Systems that are shown at once; the rest on request."""
