@@ -174,7 +174,7 @@ class RouteRun:
                 with _simulator():
                     rig.wait(frame, self._settings.sensor_timeout)
                 clock.lap("sensors")
-                control = host.act(snapshot.timestamp)
+                control = director.disturb(host.act(snapshot.timestamp))
                 clock.lap("agent")
                 with _simulator():
                     ego.apply_control(control)

@@ -13,6 +13,7 @@ from linkvla.launch.evaluation.facts import EgoFacts, Infraction, RouteLine
 from linkvla.launch.evaluation.route_file import RouteSpec, ScenarioSpec
 from linkvla.launch.evaluation.scenarios.background import BackgroundActivityParametrizer
 from linkvla.launch.evaluation.scenarios.braking import HardBreakRoute
+from linkvla.launch.evaluation.scenarios.control_loss import ControlLoss
 from linkvla.launch.evaluation.scenarios.crossings import (
     DynamicObjectCrossing,
     ParkingCrossingPedestrian,
@@ -34,6 +35,7 @@ PLAYED: dict[str, type[Scene]] = {
     "BackgroundActivityParametrizer": BackgroundActivityParametrizer,
     "ConstructionObstacle": ConstructionObstacle,
     "ConstructionObstacleTwoWays": ConstructionObstacle,
+    "ControlLoss": ControlLoss,
     "DynamicObjectCrossing": DynamicObjectCrossing,
     "HardBreakRoute": HardBreakRoute,
     "HazardAtSideLane": HazardAtSideLane,
@@ -132,6 +134,13 @@ class Director:
         arc = float(self._line.arcs[self._index])
         events = (scene.step(facts, arc > trigger - _TRIGGER) for trigger, scene in self._scenes)
         return [event for event in events if event is not None]
+
+    def disturb(self, control: carla.VehicleControl) -> carla.VehicleControl:
+        """What the scenarios make of the ego's control for this tick."""
+        for _, scene in self._scenes:
+            if not scene.over:
+                control = scene.disturb(control)
+        return control
 
     def __enter__(self) -> Director:
         return self

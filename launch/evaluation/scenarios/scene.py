@@ -57,6 +57,10 @@ class Scene(ABC):
     def play(self, facts: EgoFacts, since: float) -> None:
         """One tick after the beginning, which was ``since`` seconds ago; sets ``over`` at the end."""
 
+    def disturb(self, control: carla.VehicleControl) -> carla.VehicleControl:
+        """What becomes of the ego's control for this tick; asked after ``step``, also before the scene has begun."""
+        return control
+
     @abstractmethod
     def clear(self) -> None:
         """Called once when the scene is over."""
