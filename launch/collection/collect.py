@@ -1,112 +1,97 @@
-"""``linkvla collect``: records frames with expert labels, in parallel, into memory-mapped recordings."""
+"""``linkvla collect``: records frames with expert labels, shard by shard, side by side.
+
+In the output folder: one folder per finished shard, with a manifest. Whatever ends a run, these stay, and the same
+command makes the others.
+"""
 
 from __future__ import annotations
 
-import multiprocessing
-import random
+import contextlib
+import sys
 import time
-from collections.abc import Callable, Iterator
-from itertools import islice
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from linkvla.launch.carla_server.ports import try_lock
+from linkvla.launch.collection.crew import Crew, LocalCrew
 from linkvla.launch.collection.settings import CollectSettings
-from linkvla.launch.collection.simlingo_worker import write_drives
+from linkvla.launch.collection.shards import Shard, check_finished, shards_of
 from linkvla.launch.sim.world.town_loader import load_town
 from linkvla.model.interface.errors import ConfigurationError
 
+_PATIENCE = 3  # failures in a row, at least, before the rest is not tried any more
+
 
 def collect(settings: CollectSettings) -> list[Path]:
-    """Record; returns the finished recordings, one folder per worker. Finished parts of an earlier run are kept.
+    """Record; returns the finished recordings, one folder per shard. Finished shards of an earlier run are kept.
 
-    Raises TownError for an unknown town, ConfigurationError when a worker failed.
+    Raises:
+        TownError: an unknown town.
+        ConfigurationError: the folder is in use, or holds shards of other settings; shards could not be made.
     """
-    for name in settings.towns:  # here, where the message reaches the user, not in each worker
+    for name in settings.towns:  # here, where the message reaches the user, not in each process
         load_town(name, settings.town_directories)
-    settings.out.mkdir(parents=True, exist_ok=True)
-    work, place = (_work, "part-{:03d}") if settings.layout == "recording" else (write_drives, "collected/part-{:03d}")
-    parts = [settings.out / place.format(k) for k in range(settings.workers)]
-    context = multiprocessing.get_context("spawn")
-    counters = [context.Value("l", 0) for _ in parts]
-    jobs = []
-    for k, (part, counter) in enumerate(zip(parts, counters)):
-        if (part / "manifest.json").exists():
-            counter.value = settings.share(k)
-            continue
-        job = context.Process(target=work, args=(settings, k, part, counter), daemon=True)
-        job.start()
-        jobs.append(job)
-    try:
-        _watch(jobs, counters, settings.frames)
-    finally:
-        for job in jobs:
-            job.terminate()
-            job.join()
-    failed = [str(part) for part in parts if not (part / "manifest.json").exists()]
-    if failed:
-        raise ConfigurationError(f"no finished recording in {', '.join(failed)}; the worker's error is printed above")
-    return parts
+    shards = shards_of(settings)
+    with _held(settings.out):
+        finished = [shard for shard in shards if shard.finished]
+        for shard in finished:
+            check_finished(settings, shard)
+        todo = [shard for shard in shards if not shard.finished]
+        failed = _record(settings, todo, sum(shard.frames for shard in finished)) if todo else {}
+    lacking = [shard.folder.name for shard in shards if not shard.finished]
+    if lacking:
+        reasons = "; ".join(sorted(set(failed.values())))
+        raise ConfigurationError(
+            f"{len(lacking)} of {len(shards)} shards are missing in {settings.out} ({', '.join(lacking[:5])}): "
+            f"{reasons}; the same command makes them, the others are kept"
+        )
+    return [shard.folder for shard in shards]
 
 
-def _watch(jobs: list, counters: list, frames: int) -> None:
+@contextlib.contextmanager
+def _held(out: Path) -> Iterator[None]:
+    """The folder is ours alone."""
+    out.mkdir(parents=True, exist_ok=True)
+    lock = try_lock(out / ".lock")
+    if lock is None:
+        raise ConfigurationError(f"another process records into {out}; wait for its end, or choose another folder")
+    with lock:
+        yield
+
+
+def _record(settings: CollectSettings, todo: list[Shard], finished: int) -> dict[int, str]:
+    """Make shards, as long as there is hope; returns why some could not be made, by number.
+
+    Raises ConfigurationError when the settings are to blame.
+    """
     columns = (
         TextColumn("recording"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]:.0f} frames/s"),
         TimeRemainingColumn(),
     )  # fmt: skip
-    with Progress(*columns) as progress:
-        task = progress.add_task("frames", total=frames, rate=0.0)
+    failed: dict[int, str] = {}
+    in_a_row, made = 0, dict.fromkeys((shard.number for shard in todo), 0)
+    with Progress(*columns) as progress, contextlib.closing(_crew(settings).work(todo)) as news:
+        task = progress.add_task("frames", total=settings.frames, completed=finished, rate=0.0)
         started = time.monotonic()
-        while any(job.is_alive() for job in jobs):
-            done = sum(counter.value for counter in counters)
-            progress.update(task, completed=done, rate=done / max(time.monotonic() - started, 1e-6))
-            time.sleep(0.5)
-        progress.update(task, completed=sum(counter.value for counter in counters))
+        for piece in news:
+            made[piece.shard] = piece.frames
+            done = sum(made.values())
+            progress.update(task, completed=finished + done, rate=done / max(time.monotonic() - started, 1e-6))
+            if piece.hopeless:
+                raise ConfigurationError(piece.error)
+            if piece.error:
+                failed[piece.shard] = piece.error.strip().splitlines()[-1]
+                print(f"shard {piece.shard} failed: {piece.error}", file=sys.stderr)
+            in_a_row = in_a_row + 1 if piece.error else 0 if piece.over else in_a_row
+            if in_a_row >= max(_PATIENCE, settings.workers):
+                break
+    return failed
 
 
-def _work(settings: CollectSettings, worker: int, part: Path, counter) -> None:
-    """One worker: its towns in turn, its own random stream."""
-    from linkvla.model.data.recording import RecordingWriter
+def _crew(settings: CollectSettings) -> Crew:
+    from linkvla.launch.collection.makers import open_maker  # heavy: not for a run that has nothing left to do
 
-    notes = {"policy": settings.policy, "seed": settings.seed, "worker": worker}
-    count = settings.share(worker)
-    with RecordingWriter(part, count, towns=settings.towns, notes=notes, annotated=settings.language) as writer:
-        for record in islice(_records(settings, worker), count):
-            writer.append(record)
-            counter.value += 1
-            if not multiprocessing.parent_process().is_alive():
-                raise SystemExit("the collecting process is gone")
-
-
-def _records(settings: CollectSettings, worker: int) -> Iterator:
-    """Interleaves the towns, so that an interrupted part is still varied."""
-    from linkvla.launch.collection.frames import Photographer, record
-    from linkvla.launch.collection.rollouts import rollouts
-    from linkvla.launch.collection.sampler import open_samplers
-    from linkvla.model.data.view import CameraRig
-
-    rng = random.Random(f"{settings.seed}-{worker}")
-    samplers = open_samplers(settings, worker, rng)
-    photographer = Photographer(CameraRig())
-    if settings.policy == "random":
-        while True:
-            situation = rng.choice(samplers).draw()
-            yield record(situation, photographer, photographer.take(situation), rng, language=settings.language)
-    policy = _policy(settings.policy)
-    options = (settings.episodes, settings.keep_every, settings.language)
-    drives = [rollouts(s, photographer, policy, *options) for s in samplers]
-    while True:
-        yield from islice(rng.choice(drives), settings.episodes)
-
-
-def _policy(name: str) -> Callable:
-    """The driver of on-policy recordings (see ``rollouts.Policy``)."""
-    if name == "expert":
-        return lambda situations, _: [situation.plan() for situation in situations]
-    import torch
-
-    from linkvla.model.policy import LinkVLAPolicy
-
-    torch.set_num_threads(1)  # one core per worker
-    network = LinkVLAPolicy.from_pretrained(name)
-    return lambda _, observations: network.predict_batch(observations)
+    return LocalCrew(settings.workers, partial(open_maker, settings))

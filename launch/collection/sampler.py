@@ -14,7 +14,6 @@ import numpy as np
 from linkvla.agent.expert.planner import EGO_HALF_LENGTH
 from linkvla.agent.navigation.dense_route import DenseRoute
 from linkvla.launch.collection import looks
-from linkvla.launch.collection.settings import CollectSettings
 from linkvla.launch.collection.situation import Ego, RoadUser, Situation
 from linkvla.launch.collection.stage import Stage
 from linkvla.launch.collection.walks import as_route, walk
@@ -244,13 +243,6 @@ class Sampler:
         room = max(0.0, min(gaps, default=math.inf))
         if ego.speed**2 / (2 * _HARDEST) > room:
             ego.speed = round(math.sqrt(2 * _HARDEST * room) * self.rng.random(), 1)
-
-
-def open_samplers(settings: CollectSettings, worker: int, rng: random.Random) -> list[Sampler]:
-    """One worker's samplers, one per town, each with a random stream of its own."""
-    scene_seed = settings.seed * settings.scene_seeds + worker % settings.scene_seeds
-    stages = [Stage.open(name, settings.town_directories, scene_seed) for name in settings.towns]
-    return [Sampler(stage, random.Random(rng.random()), settings.line_share) for stage in stages]
 
 
 def set_light(situation: Situation, site: int, state: LightState) -> None:

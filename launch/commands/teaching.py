@@ -14,7 +14,7 @@ from linkvla.launch.cli_options import (
 
 
 def collect(
-    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder for the recordings, one part per worker.")],
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder for the recordings, one per shard.")],
     policy: Annotated[
         str,
         typer.Option(
@@ -22,6 +22,14 @@ def collect(
             help="Who brings the car into the situations; the labels are always the expert's.",
         ),
     ] = "random",
+    routes: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME|FILE.xml",
+            help="Record drives along these routes in the simulator, with their scenarios and traffic; a benchmark or "
+            "a route file, repeatable. Drawn situations if left out.",
+        ),
+    ] = None,
     frames: Annotated[int, typer.Option(metavar="N", min=1, help="Frames to record.")] = 40_000,
     town: Annotated[
         list[str] | None,
@@ -45,16 +53,21 @@ def collect(
     ] = True,
     seed: Seed = 0,
     workers: Annotated[int, typer.Option(metavar="N", min=1, help="Processes.")] = 2,
+    shard_frames: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Frames per shard; a worker that is killed loses no more.")
+    ] = 1000,
 ) -> None:
     """Record teaching data: what the camera sees, and what the expert would do.
 
-    Finished parts are kept: the same command goes on where it stopped.
+    Finished shards are kept, whatever ends a run: the same command goes on where it stopped.
 
     **Examples**
 
     `linkvla collect --out data/random --frames 40000`: situations drawn at random, also odd ones
 
     `linkvla collect --out data/round1 --policy output/run/checkpoint`: situations that a network gets itself into
+
+    `linkvla collect --out data/drives --policy expert --routes training`: the simulator's scenes, driven by the expert
 
     `linkvla collect --out data/simlingo --policy expert --layout simlingo`: drives with language, in its folders
     """
@@ -65,12 +78,14 @@ def collect(
             out=out,
             frames=frames,
             policy=policy,
+            routes=tuple(routes or ()),
             towns=tuple(town or TRAINING_TOWNS),
             town_directories=tuple(towns or ()),
             line_share=line_share,
             language=language,
             seed=seed,
             workers=workers,
+            shard_frames=shard_frames,
             layout=layout,
         )
     )

@@ -309,7 +309,7 @@ class Recording:
 
 
 def open_recordings(folder: Path | str) -> list[Recording]:
-    """A recording, or all the recordings directly below a folder (what ``linkvla collect`` leaves: one per worker).
+    """A recording, or all the recordings directly below a folder (what ``linkvla collect`` leaves: one per shard).
 
     Raises:
         DataError: as ``Recording.open``; a folder without any recording is reported as an unfinished one.

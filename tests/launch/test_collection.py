@@ -144,5 +144,5 @@ def test_collect_writes_recordings_that_open(tmp_path):
 def test_settings_that_cannot_work_are_refused(tmp_path):
     with pytest.raises(ConfigurationError, match="at least one town"):
         CollectSettings(out=tmp_path, towns=())
-    with pytest.raises(ConfigurationError, match="frame per worker"):
-        CollectSettings(out=tmp_path, frames=1, workers=2)
+    with pytest.raises(ConfigurationError, match="at least one frame"):
+        CollectSettings(out=tmp_path, frames=0)

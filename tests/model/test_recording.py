@@ -36,6 +36,10 @@ def test_an_unfinished_recording_does_not_open(tmp_path):
     RecordingWriter(tmp_path / "r", 10, (64, 128))
     with pytest.raises(DataError, match="unfinished"):
         Recording.open(tmp_path / "r")
+    with pytest.raises(KeyboardInterrupt), RecordingWriter(tmp_path / "s", 10, (64, 128)):
+        raise KeyboardInterrupt
+    with pytest.raises(DataError, match="unfinished"):
+        Recording.open(tmp_path / "s")
     with pytest.raises(DataError, match="does not exist"):
         Recording.open(tmp_path / "nothing")
 
