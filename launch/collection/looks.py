@@ -46,14 +46,16 @@ def paint(rng: random.Random) -> tuple[float, float, float]:
 
 
 def weather(rng: random.Random) -> Weather:
-    """Daylight from low sun to noon, clear to overcast, now and then wet or hazy."""
-    wet = rng.random() < 0.2
+    """Mostly daylight, from low sun to noon, clear to overcast; now and then dusk or night, rain or fog."""
+    wet, hazy = rng.random() < 0.25, rng.random() < 0.2
+    sky = rng.random()
+    altitude = rng.uniform(-60, 0) if sky < 0.1 else rng.uniform(0, 15) if sky < 0.2 else rng.uniform(15, 85)
     return Weather(
-        cloudiness=rng.uniform(0, 100),
-        precipitation=rng.uniform(0, 40) if wet else 0.0,
-        precipitation_deposits=rng.uniform(0, 60) if wet else 0.0,
+        cloudiness=rng.uniform(40 if wet else 0, 100),
+        precipitation=rng.uniform(0, 100) if wet else 0.0,
+        precipitation_deposits=rng.uniform(0, 90) if wet else 0.0,
         sun_azimuth_angle=rng.uniform(0, 360),
-        sun_altitude_angle=rng.uniform(15, 85),
-        fog_density=rng.uniform(0, 25) if rng.random() < 0.2 else rng.uniform(0, 4),
-        wetness=rng.uniform(20, 80) if wet else 0.0,
+        sun_altitude_angle=altitude,
+        fog_density=rng.uniform(0, 40) if hazy else rng.uniform(0, 4),
+        wetness=rng.uniform(20, 100) if wet else 0.0,
     )
