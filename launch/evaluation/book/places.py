@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from linkvla.launch.evaluation.book.lines import LEFT, RIGHT, Crossing, Line, run_lengths
+from linkvla.launch.evaluation.book.lines import LEFT, RIGHT, Beside, Crossing, Line, run_lengths
 from linkvla.launch.evaluation.book.values import Between, read_numbers
 from linkvla.model.interface.errors import ConfigurationError
 
@@ -39,18 +39,20 @@ class LanePlace:
 
     def spots(self, line: Line, reach: float) -> list[Spot]:
         """All of them; ``reach`` is the way from the trigger to what happens (m)."""
-        good = ~line.inside & np.array([self._fits(beside) for beside in line.beside])
+        fits = {beside: self._fits(beside) for beside in set(line.beside)}
+        good = ~line.inside & np.array([fits[beside] for beside in line.beside])
         span = int(reach + self.after)
         found = np.flatnonzero((run_lengths(good) > span) & (line.since_junction > self.before))
-        return [Spot(int(start), int(start) + span) for start in found if self._bends(line, int(start), span)]
+        if not len(found):
+            return []
+        headings = np.lib.stride_tricks.sliding_window_view(line.yaw, span + 1)[found]
+        bends = headings.max(axis=1) - headings.min(axis=1)
+        found = found[(bends >= self.bend.least) & (bends <= self.bend.most)]
+        return [Spot(int(start), int(start) + span) for start in found]
 
-    def _fits(self, beside: tuple[str, str, bool]) -> bool:
-        left, right, paved = beside
-        return left in self.left and right in self.right and (paved or not self.sidewalk)
-
-    def _bends(self, line: Line, start: int, span: int) -> bool:
-        headings = line.yaw[start : start + span + 1]
-        return self.bend.least <= headings.max() - headings.min() <= self.bend.most
+    def _fits(self, beside: Beside) -> bool:
+        paved = beside.paved or not self.sidewalk
+        return beside.left in self.left and beside.right in self.right and paved
 
 
 @dataclass(frozen=True)

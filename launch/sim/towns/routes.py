@@ -16,13 +16,12 @@ from pathlib import Path
 
 import carla
 
-from linkvla.launch.sim.towns import scenario_routes
+from linkvla.launch.sim.towns import route_xml, scenario_routes
 from linkvla.launch.sim.towns.author import DATA
 from linkvla.launch.sim.towns.layouts import TRAINING
 
 ROUTES = Path(__file__).parents[2] / "evaluation" / "routes"
 STEP = 1.0  # m between the steps of a walk
-SPACING = 25  # m between route points on a lane
 BEHIND_START, BEFORE_START, AFTER_LAST, BEFORE_NEXT = 6, 30, 20, 25  # m free of junctions at the route's ends
 KINDS = {"1000001": "signal", "206": "stop", "205": "yield"}
 CLEAR = {"cloudiness": 10, "sun_altitude_angle": 60, "sun_azimuth_angle": 45}
@@ -35,10 +34,6 @@ WEATHERS = (
     {"cloudiness": 80, "sun_altitude_angle": 40, "sun_azimuth_angle": 180, "precipitation": 15, "wetness": 40},
     {"cloudiness": 5, "sun_altitude_angle": 35, "sun_azimuth_angle": 310},
 )
-WEATHER_FIELDS = (
-    "cloudiness", "precipitation", "precipitation_deposits", "wetness", "wind_intensity", "sun_azimuth_angle",
-    "sun_altitude_angle", "fog_density", "fog_distance", "fog_falloff",
-)  # fmt: skip
 
 
 @dataclass
@@ -156,36 +151,14 @@ def default_route(pool: list[Walk]) -> Walk:
     return min(turning, key=lambda candidate: (len(candidate.crossings), candidate.bends, candidate.length))
 
 
-def points(route: Walk) -> list[carla.Location]:
-    """Positions every 25 m along the lanes, and 2 m before and after every junction; none inside one."""
-    inside = [waypoint.is_junction for waypoint in route.waypoints]
-    last = len(inside) - 1
-    keep, since = [0], 0
-    for index in range(1, last):
-        since += 1
-        near = inside[index - 2 : index + 3]
-        boundary = near in ([False] * 4 + [True], [True] + [False] * 4)
-        if boundary or (since >= SPACING and not any(near)):
-            keep.append(index)
-            since = 0
-    return [route.waypoints[index].transform.location for index in [*keep, last]]
-
-
 def write(routes: list[Walk], path: Path) -> None:
     """Writes a route file in the leaderboard's format."""
     root = ElementTree.Element("routes")
     for index, route in enumerate(routes):
-        element = ElementTree.SubElement(root, "route", id=str(index), town=route.town)
-        weather = {"route_percentage": "0"} | dict.fromkeys(WEATHER_FIELDS, "0")
+        weather = {"route_percentage": "0"} | dict.fromkeys(route_xml.WEATHER_FIELDS, "0")
         weather |= {name: str(value) for name, value in WEATHERS[index % len(WEATHERS)].items()}
-        ElementTree.SubElement(ElementTree.SubElement(element, "weathers"), "weather", weather)
-        positions = ElementTree.SubElement(element, "waypoints")
-        for location in points(route):
-            place = {"x": f"{location.x:.2f}", "y": f"{location.y:.2f}", "z": f"{location.z:.2f}"}
-            ElementTree.SubElement(positions, "position", place)
-        ElementTree.SubElement(element, "scenarios")
-    ElementTree.indent(root, "  ")
-    path.write_text(ElementTree.tostring(root, encoding="unicode") + "\n", encoding="utf-8")
+        route_xml.add_route(root, index, route.town, route_xml.keypoints(route.waypoints), [weather])
+    path.write_text(route_xml.text_of(root), encoding="utf-8")
     for index, route in enumerate(routes):
         crossings = ", ".join(f"{turn} ({control})" for control, turn in route.crossings)
         print(f"{path.stem} {index}: {route.town} {route.length:.0f} m: {crossings}")

@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 import carla
 
+from linkvla.launch.sim.towns import route_xml
+
 FIRST_ID = 100  # so that ids differ from those of the routes without scenarios
 _SPACING = 20  # m between route points
 _START, _END = 4, 16  # m that are left out at the lane's ends; cars may stand before the junction
@@ -49,26 +51,12 @@ def write(load: Callable[[str], carla.Map], path: Path) -> None:
     root = ElementTree.Element("routes")
     for number, stretch in enumerate(STRETCHES, FIRST_ID):
         lane = _lane(load(stretch.town).get_waypoint(carla.Location(stretch.x, stretch.y, 0.0)))[_START:-_END]
-        route = ElementTree.SubElement(root, "route", id=str(number), town=stretch.town)
-        weathers = ElementTree.SubElement(route, "weathers")
-        for percent in ("0", "100"):
-            ElementTree.SubElement(weathers, "weather", {"route_percentage": percent} | _WEATHER)
-        positions = ElementTree.SubElement(route, "waypoints")
-        for waypoint in [*lane[:-1:_SPACING], lane[-1]]:
-            ElementTree.SubElement(positions, "position", _place(waypoint))
-        _add_scenario(route, stretch, lane[stretch.trigger])
+        weathers = [{"route_percentage": percent} | _WEATHER for percent in ("0", "100")]
+        scenarios = route_xml.add_route(root, number, stretch.town, [*lane[:-1:_SPACING], lane[-1]], weathers)
+        parameters = {} if stretch.distance is None else {"distance": {"value": str(stretch.distance)}}
+        route_xml.add_scenario(scenarios, stretch.scenario, lane[stretch.trigger], parameters)
         print(f"{path.stem} {number}: {stretch.town} {len(lane) - 1} m: {stretch.scenario}")
-    ElementTree.indent(root, "  ")
-    path.write_text(ElementTree.tostring(root, encoding="unicode") + "\n", encoding="utf-8")
-
-
-def _add_scenario(route: ElementTree.Element, stretch: Stretch, trigger: carla.Waypoint) -> None:
-    scenarios = ElementTree.SubElement(route, "scenarios")
-    scenario = ElementTree.SubElement(scenarios, "scenario", name=f"{stretch.scenario}_1", type=stretch.scenario)
-    yaw = {"yaw": f"{trigger.transform.rotation.yaw:.2f}"}
-    ElementTree.SubElement(scenario, "trigger_point", _place(trigger) | yaw)
-    if stretch.distance is not None:
-        ElementTree.SubElement(scenario, "distance", value=str(stretch.distance))
+    path.write_text(route_xml.text_of(root), encoding="utf-8")
 
 
 def _lane(waypoint: carla.Waypoint) -> list[carla.Waypoint]:
@@ -78,8 +66,3 @@ def _lane(waypoint: carla.Waypoint) -> list[carla.Waypoint]:
         waypoint = following[0]
         found.append(waypoint)
     return found
-
-
-def _place(waypoint: carla.Waypoint) -> dict[str, str]:
-    place = waypoint.transform.location
-    return {"x": f"{place.x:.2f}", "y": f"{place.y:.2f}", "z": f"{place.z:.2f}"}
