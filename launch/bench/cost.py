@@ -29,9 +29,14 @@ class Pass:
     points: int = 0  # tokens that the regression head reads
 
     @property
-    def pairs(self) -> int:
-        """Pairs of tokens, of which one sees the other."""
-        causal = self.new * self.before + self.new * (self.new + 1) // 2
+    def read(self) -> int:
+        """Tokens whose hidden states somebody reads: of the others the last layer need make keys and values only."""
+        return min(self.new, self.actions + self.words + self.points)
+
+    def pairs(self, last: int) -> int:
+        """Pairs of tokens of which one sees the other, where the ``last`` of the new ones look."""
+        first = self.before + self.new - last
+        causal = last * first + last * (last + 1) // 2
         return causal + self.open_block * (self.open_block - 1) // 2
 
 
@@ -113,13 +118,15 @@ def _language(config: LinkVLAConfig, one: Pass, batch: int) -> tuple[float, floa
     """Operations, and numbers moved, of one pass of the language model and the heads that read it."""
     text = config.text_config
     size, share = text.hidden_size, text.num_key_value_heads / text.num_attention_heads
-    layer = 2 * size**2 + 2 * share * size**2 + 3 * size * text.intermediate_size
+    keys = 2 * share * size**2
+    layer = 2 * size**2 + keys + 3 * size * text.intermediate_size
     heads = {
         "actions": (one.actions, size * config.vocabulary.action_tokens),
         "words": (one.words, size * config.text_tokens),
         "points": (one.points, _regression(config) if one.points else 0),
     }
-    flops = text.num_hidden_layers * (2 * one.new * layer + 4 * one.pairs * size)
+    flops = (text.num_hidden_layers - 1) * (2 * one.new * layer + 4 * one.pairs(one.new) * size)
+    flops += 2 * (one.new * keys + one.read * (layer - keys)) + 4 * one.pairs(one.read) * size
     flops += sum(2 * rows * weights for rows, weights in heads.values())
     moved = text.num_hidden_layers * (layer + batch * 2 * share * size * (one.before + one.new))
     moved += sum(weights for rows, weights in heads.values() if rows)

@@ -81,7 +81,7 @@ def decode(model: LinkVLAForDriving, prefix: Prefix, mode: str | None = None) ->
         append(prefix, _token(model, tables, said[before].argmax(-1, keepdim=True), slice(before, before + 1)))
         if slot in END_POINTS:
             append(prefix, waypoint_goal)
-        said[slot] = tables.score_actions(advance(prefix)[:, -1])
+        said[slot] = tables.score_actions(advance(prefix, last=1)[:, 0])
     logits = torch.stack([said[slot] for slot in range(POINTS)], dim=1)
     goal_logits = torch.stack([said[slot] for slot in END_POINTS], dim=1)
     return Decoded(read(logits), certainty(goal_logits), goal_logits, logits)

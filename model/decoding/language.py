@@ -108,12 +108,12 @@ def generate(
         ahead = opening.shape[1] if ends and opening is not None else 0
         if ahead:
             append(prefix, opening)
-        hidden = advance(prefix)
-        block = hidden[:, hidden.shape[1] - ahead - guessed - 1 : hidden.shape[1] - ahead]
+        hidden = advance(prefix, last=1 + guessed + ahead)
+        block = hidden[:, : 1 + guessed]
         best = prefix.tables.score_text(block).index_fill_(-1, barred, float("-inf")).argmax(-1).tolist()
         right, true = zip(*(speech.hear(*heard) for speech, *heard in zip(speeches, proposals, best)))
         if ahead and not any(true):
-            prefix.opened = hidden[:, -ahead:]
+            prefix.opened = hidden[:, 1 + guessed :]
             break
         keep(prefix, guessed + ahead, right)
         if any(true):

@@ -21,11 +21,14 @@ from linkvla.model.modeling_linkvla import DrivingBatch, LinkVLAForDriving, Tabl
 class Memory(Protocol):
     """A language model with the keys and values of what it has read, B samples of n positions."""
 
-    def read(self, embeddings: torch.Tensor, valid: torch.Tensor | None, open_block: bool) -> torch.Tensor:
-        """Read m more embeddings (B, m, width) behind what was read; their hidden states (B, m, width).
+    def read(
+        self, embeddings: torch.Tensor, valid: torch.Tensor | None, open_block: bool, last: int | None = None
+    ) -> torch.Tensor:
+        """Read m more embeddings (B, m, width) behind what was read; the hidden states (B, last, width) of the last.
 
         ``valid`` (B, n + m) bool: False hides a position from all others; None where nothing is hidden.
         ``open_block``: the m see one another in both directions, otherwise they are causal.
+        ``last``: how many of the hidden states somebody looks at, m at most; None: all m.
         """
 
     def repeat(self, times: int) -> None:
@@ -66,15 +69,16 @@ def append(prefix: Prefix, embeddings: torch.Tensor, valid: torch.Tensor | None 
     prefix.pending_valid = _joined(prefix.pending_valid, before, valid, embeddings.shape[:2], embeddings.device)
 
 
-def advance(prefix: Prefix, open_block: bool = False) -> torch.Tensor:
+def advance(prefix: Prefix, open_block: bool = False, last: int | None = None) -> torch.Tensor:
     """Read everything that is pending, in one pass; hidden states (B, m, width) of what was read.
 
     ``open_block``: what is pending sees itself in both directions (the refinement block); otherwise it is causal.
+    ``last``: only so many hidden states are wanted, (B, last, width); the others need not be computed to their end.
     """
     pending = prefix.pending
     batch, count = pending.shape[:2]
     valid = _joined(prefix.valid, (batch, prefix.length), prefix.pending_valid, (batch, count), pending.device)
-    hidden = prefix.memory.read(pending, valid, open_block)
+    hidden = prefix.memory.read(pending, valid, open_block, last)
     prefix.valid, prefix.length = valid, prefix.length + count
     prefix.pending, prefix.pending_valid = pending[:, :0], None
     prefix.passes += 1
@@ -89,7 +93,7 @@ def read_opening(prefix: Prefix, opening: torch.Tensor) -> torch.Tensor:
     if opened is not None:
         return opened
     append(prefix, opening)
-    return advance(prefix)[:, -opening.shape[1] :]
+    return advance(prefix, last=opening.shape[1])
 
 
 def keep(prefix: Prefix, count: int, kept: Sequence[int]) -> None:
@@ -153,19 +157,22 @@ class LibraryMemory:
         self._model = model
         self._cache = DynamicCache(config=model.config.text_config)
 
-    def read(self, embeddings: torch.Tensor, valid: torch.Tensor | None, open_block: bool) -> torch.Tensor:
+    def read(
+        self, embeddings: torch.Tensor, valid: torch.Tensor | None, open_block: bool, last: int | None = None
+    ) -> torch.Tensor:
         batch, count = embeddings.shape[:2]
         length = self._cache.get_seq_length()
         total = length + count
         if valid is None:
             valid = torch.ones(batch, total, dtype=torch.bool, device=embeddings.device)
-        return self._model.model.language_model(
+        hidden = self._model.model.language_model(
             inputs_embeds=embeddings,
             attention_mask=self._model.attention_mask(valid, length if open_block else total, read=length),
             position_ids=positions(valid)[:, length:],
             past_key_values=self._cache,
             use_cache=True,
         ).last_hidden_state
+        return hidden if last is None else hidden[:, -last:]
 
     def repeat(self, times: int) -> None:
         self._cache.batch_repeat_interleave(times)

@@ -54,7 +54,9 @@ class StaticMemory:
         self._buffers = pool.buffers(batch)
         self._buffers.holder = self
 
-    def read(self, embeddings: torch.Tensor, valid: torch.Tensor | None, open_block: bool) -> torch.Tensor:
+    def read(
+        self, embeddings: torch.Tensor, valid: torch.Tensor | None, open_block: bool, last: int | None = None
+    ) -> torch.Tensor:
         """See ``prefix.Memory``. Raises RuntimeError for a reading that another one has ended."""
         self.check()
         trunk, count = self._pool.trunk, embeddings.shape[1]
@@ -63,7 +65,7 @@ class StaticMemory:
         else:
             place = trunk.floating_place(self._start, self.length - self._before, count, open_block)
         self.length += count
-        return trunk.read(embeddings, self._buffers.rows, place)
+        return trunk.read(embeddings, self._buffers.rows, place, last)
 
     def check(self) -> None:
         """Raise RuntimeError where another reading has ended this one."""
@@ -97,21 +99,26 @@ class RecordedMemory(StaticMemory):
         self._anchors = (0, anchor)
         self.has_read = length > 0
 
-    def read(self, embeddings: torch.Tensor, valid: torch.Tensor | None, open_block: bool) -> torch.Tensor:
+    def read(
+        self, embeddings: torch.Tensor, valid: torch.Tensor | None, open_block: bool, last: int | None = None
+    ) -> torch.Tensor:
         """See ``StaticMemory``."""
         if valid is not None:
             self.has_read = True
-            return super().read(embeddings, valid, open_block)
+            return super().read(embeddings, valid, open_block, last)
         count = embeddings.shape[1]
+        last = last or count
+        # What is recorded reads all to the end: what is wanted differs from draft to draft, and would be recorded anew.
+        wanted = None if self._recorder.records else last
         if self._recorder.records and not open_block:
             embeddings = self._filled(embeddings)
 
         def read(memory: StaticMemory, embeddings: torch.Tensor) -> torch.Tensor:
-            return memory.read(embeddings, None, open_block)
+            return memory.read(embeddings, None, open_block, wanted)
 
         hidden = self.run(("read", open_block), read, embeddings.shape[1], embeddings=embeddings)
         self.length -= embeddings.shape[1] - count
-        return hidden[:, :count]
+        return hidden[:, :count][:, -last:]
 
     def run(
         self, name: tuple[Hashable, ...], function: Callable[..., torch.Tensor], room: int, **inputs: torch.Tensor

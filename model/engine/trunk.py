@@ -6,7 +6,7 @@ from a number on the device, so that one recorded sequence of kernels serves eve
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
@@ -71,22 +71,27 @@ class Trunk:
         self._at = at[0]
 
     @torch.no_grad()
-    def read(self, embeddings: torch.Tensor, buffers: torch.Tensor, place: Place) -> torch.Tensor:
+    def read(
+        self, embeddings: torch.Tensor, buffers: torch.Tensor, place: Place, last: int | None = None
+    ) -> torch.Tensor:
         """Hidden states (B, m, width) of embeddings (B, m, width); their keys and values go into ``buffers``.
 
-        ``buffers`` (layers, 2, B, key heads, capacity, head width); see ``memory.Pool``.
+        ``buffers`` (layers, 2, B, key heads, capacity, head width); see ``memory.Pool``. ``last``: only the hidden
+        states of the last ones are wanted, (B, last, width). Of the others the last layer makes keys and values only.
         """
         hidden = embeddings
         batch, count = hidden.shape[:2]
-        queries = self.heads * self.head_width
         for layer, (keys, values) in zip(self._layers, buffers):
             normed = functional.rms_norm(hidden, (self.width,), layer.norm_1, self._epsilon)
             qkv = functional.linear(normed, layer.qkv, layer.qkv_bias).view(batch, count, -1, self.head_width)
             turned = _turned(qkv[:, :, : self.heads + self.key_heads], place)
             seen_keys = place.write(keys, turned[:, :, self.heads :])
             seen_values = place.write(values, qkv[:, :, self.heads + self.key_heads :])
-            attended = _attend(turned[:, :, : self.heads], seen_keys, seen_values, place)
-            hidden = hidden + functional.linear(attended.reshape(batch, count, queries), layer.out)
+            queries = turned[:, :, : self.heads]
+            if layer is self._layers[-1] and last is not None and last < count:
+                hidden, queries, place = hidden[:, -last:], queries[:, -last:], self._narrowed(place, last)
+            attended = _attend(queries, seen_keys, seen_values, place)
+            hidden = hidden + functional.linear(attended.flatten(2), layer.out)
             normed = functional.rms_norm(hidden, (self.width,), layer.norm_2, self._epsilon)
             gate, up = functional.linear(normed, layer.gate_up).chunk(2, dim=-1)
             hidden = hidden + functional.linear(functional.silu(gate) * up, layer.down)
@@ -124,6 +129,16 @@ class Trunk:
         seen = self._at <= last[:, None]
         mask = self._added(seen.expand(count, -1)[None, None])
         return Place(self._cos[rows][None], self._sin[rows][None], rows, self.capacity, mask)
+
+    def _narrowed(self, place: Place, last: int) -> Place:
+        """What the last rows of a place see; only to attend there."""
+        mask = place.mask
+        if mask is not None:
+            mask = mask[:, :, -last:]
+        elif place.causal and last > 1:
+            at = self._at[: place.seen]
+            mask = self._added((at <= at[-last:, None])[None, None])
+        return replace(place, mask=mask, causal=False)
 
     def _added(self, seen: torch.Tensor) -> torch.Tensor:
         return torch.zeros(seen.shape, dtype=self.dtype, device=self.device).masked_fill_(~seen, float("-inf"))

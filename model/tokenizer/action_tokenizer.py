@@ -163,14 +163,14 @@ class ActionTokenizer:
         would be biased outward); where that window is cut by the grid's border, the log-odds estimate of the Gaussian's
         centre instead.
         """
-        probabilities = logits.float().softmax(-1).unflatten(-1, (self.nodes_x, self.nodes_y))
+        plane = logits.float().unflatten(-1, (self.nodes_x, self.nodes_y))
         # The best cell in two steps, by rows: an eighth of the time that a search through all cells takes on a CPU.
-        plane = logits.unflatten(-1, (self.nodes_x, self.nodes_y))
-        i = plane.amax(-1).argmax(-1)
+        best, i = plane.amax(-1).max(-1)
         j = plane.take_along_dim(i[..., None, None], dim=-2)[..., 0, :].argmax(-1)
-        x = self._locate(probabilities.sum(-1), i)
-        y = self._locate(probabilities.sum(-2), j) - self.half_y
-        return torch.stack([self.unwarp(x), self.unwarp(y)], dim=-1)
+        masses = (plane - best[..., None, None]).exp_()  # probabilities but for a factor, which cancels below
+        found = self._locate(masses.sum(-1), masses.sum(-2), torch.stack([i, j], dim=-1))
+        found[..., 1] -= self.half_y
+        return self.unwarp(found)
 
     def censored(self, ids: torch.Tensor) -> torch.Tensor:
         """(...) bool: cells (...) on the outer border, which stand for "there or beyond"; fit speeds on the others.
@@ -209,20 +209,20 @@ class ActionTokenizer:
         weight = torch.exp(distance.square() / (-2.0 * self.sigma**2)) * (distance.abs() <= self.radius)
         return weight / weight.sum(-1, keepdim=True)
 
-    def _locate(self, marginal: torch.Tensor, mode: torch.Tensor) -> torch.Tensor:
-        """Continuous coordinate (...) of the bump around ``mode`` (...) in ``marginal`` (..., nodes)."""
-        nodes = marginal.shape[-1]
-        offsets = torch.arange(-_WINDOW, _WINDOW + 1, device=marginal.device)
-        index = mode[..., None] + offsets
-        inside = (index >= 0) & (index < nodes)
-        window = marginal.gather(-1, index.clamp(0, nodes - 1)) * inside
+    def _locate(self, along_x: torch.Tensor, along_y: torch.Tensor, mode: torch.Tensor) -> torch.Tensor:
+        """Continuous coordinates (..., 2) of the bump around the nodes ``mode`` (..., 2), from its two marginals."""
+        offsets = torch.arange(-_WINDOW, _WINDOW + 1, device=mode.device)
+        index = mode[..., None] + offsets  # (..., 2, 7)
+        near_x, near_y = index[..., 0, :].clamp(0, self.nodes_x - 1), index[..., 1, :].clamp(0, self.nodes_y - 1)
+        inside = torch.stack([near_x, near_y], dim=-2) == index
+        window = torch.stack([along_x.gather(-1, near_x), along_y.gather(-1, near_y)], dim=-2) * inside
         mean = (window * offsets).sum(-1) / window.sum(-1)
         # Neighbour k of a discretised Gaussian says mu = k/2 + sigma^2 (log p_k - log p_0) / k; its weight is
         # k^2 p_k / p_0, the inverse variance of that estimate.
         k = offsets.masked_fill(offsets == 0, 1).float()
         odds = (window / window[..., _WINDOW : _WINDOW + 1]).clamp(min=1e-12)
         estimate = k / 2 + self.sigma**2 * odds.log() / k
-        trust = k.square() * odds * inside * (offsets != 0)
+        trust = offsets.square() * odds * inside
         fitted = ((estimate * trust).sum(-1) / trust.sum(-1)).clamp(-_WINDOW, _WINDOW)
         return mode + torch.where(inside.all(-1), mean, fitted)
 

@@ -120,10 +120,10 @@ def test_passes_follow_one_another_and_read_every_token_once(head, prompt, token
 
 @pytest.mark.parametrize("head, words", [("coarse_to_fine", 0), ("regression", 3)])
 def test_the_arithmetic_is_that_of_the_network(nano, head, words):
-    """Torch counts what is really done, which with masks is a little more than what must be."""
+    """Torch counts what the engine really does, which with masks is a little more than what must be."""
     model, processor = nano
     reader = read_by(model, head)
-    frame = Frame(reader, processor, LibraryRunner(reader, processor), 2, Words(words) if words else None)
+    frame = Frame(reader, processor, Engine(reader, processor), 2, Words(words) if words else None)
     observations = frame.prepare()
     with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
         frame.run(observations)

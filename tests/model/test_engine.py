@@ -260,6 +260,28 @@ def test_a_reading_for_every_length_equals_that_for_one(nano, open_block):
     torch.testing.assert_close(exact, anywhere, rtol=1e-5, atol=1e-5)
 
 
+@torch.no_grad()
+@pytest.mark.parametrize("last", [1, 2, 5])
+@pytest.mark.parametrize("open_block", [False, True])
+@pytest.mark.parametrize("hidden", [0, 3])
+@pytest.mark.parametrize("read", [0, 20])
+def test_what_is_not_wanted_changes_nothing(nano, read, hidden, open_block, last):
+    """The last hidden states alone are as they are among all; so are the keys and values that later passes see."""
+    model, _ = nano
+    words = torch.randn(2, 60, 192)
+    valid = torch.ones(2, 60, dtype=torch.bool)
+    valid[1, :hidden] = False
+    results = []
+    for wanted in (None, last):
+        memory = StaticMemory(Pool(Trunk(model.model.language_model, 128)), 2)
+        if read:
+            memory.read(words[:, :read], valid[:, :read] if hidden else None, False)
+        found = memory.read(words[:, read:50], valid[:, :50] if hidden else None, open_block, wanted)
+        assert found.shape[1] == (wanted or 50 - read)
+        results.append((found[:, -last:], memory.read(words[:, 50:], valid if hidden else None, False)))
+    torch.testing.assert_close(*results, rtol=1e-4, atol=1e-4)
+
+
 def test_weights_are_shared_with_the_library(nano):
     model, processor = nano
     Engine(model, processor)
