@@ -19,6 +19,7 @@ from linkvla.launch.evaluation.scenarios.crossings import (
     ParkingCrossingPedestrian,
     PedestrianCrossing,
 )
+from linkvla.launch.evaluation.scenarios.cut_ins import ParkingCutIn, StaticCutIn
 from linkvla.launch.evaluation.scenarios.cyclists import HazardAtSideLane
 from linkvla.launch.evaluation.scenarios.obstacles import Accident, ConstructionObstacle, ParkedObstacle
 from linkvla.launch.evaluation.scenarios.scene import Scene
@@ -43,7 +44,9 @@ PLAYED: dict[str, type[Scene]] = {
     "ParkedObstacle": ParkedObstacle,
     "ParkedObstacleTwoWays": ParkedObstacle,
     "ParkingCrossingPedestrian": ParkingCrossingPedestrian,
+    "ParkingCutIn": ParkingCutIn,
     "PedestrianCrossing": PedestrianCrossing,
+    "StaticCutIn": StaticCutIn,
 }
 """The built-in route runner's scenes by the leaderboard's scenario type."""
 

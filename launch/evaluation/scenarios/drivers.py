@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -54,6 +54,10 @@ class Drivers:
         """The shortest one along lanes; empty where there is none."""
         return self._planner.trace_route(begin, end)
 
+    def plain_way(self, lane: Iterable[carla.Waypoint]) -> Way:
+        """One that keeps to these waypoints."""
+        return [(waypoint, RoadOption.LANEFOLLOW) for waypoint in lane]
+
     def along(self, vehicle: carla.Vehicle, speed: float, way: Way, **options: Any) -> Driver:
         """One who drives a way at ``speed`` (m/s).
 
@@ -70,18 +74,6 @@ class Drivers:
     def ahead(self, vehicle: carla.Vehicle, speed: float, **options: Any) -> Driver:
         """One who follows the lane nearest to the vehicle, wherever it leads."""
         return Driver(vehicle, self._agent(vehicle, speed, options))
-
-    def across(
-        self, vehicle: carla.Vehicle, speed: float, side: str, seconds: tuple[float, float, float], **options: Any
-    ) -> Driver:
-        """One who changes to the next lane at a side (left or right) and arrives there.
-
-        ``seconds``: on the old lane, in between, on the new lane; at the vehicle's present speed.
-        """
-        agent = self._agent(vehicle, speed, options)
-        before, between, beyond = seconds
-        agent.lane_change(side, before, beyond, between)
-        return Driver(vehicle, agent)
 
     def _agent(self, vehicle: carla.Vehicle, speed: float, options: dict[str, Any]) -> BasicAgent:
         return BasicAgent(vehicle, _KMH * speed, options, self._town, self._planner)

@@ -15,7 +15,7 @@ import carla
 from linkvla.launch.evaluation.facts import EgoFacts, Infraction
 from linkvla.launch.evaluation.scenarios.careful_flow import CarefulFlow
 from linkvla.launch.evaluation.scenarios.oncoming import oncoming_flow
-from linkvla.launch.evaluation.scenarios.places import ON_THE_ROAD, ahead, is_before, outermost, shifted
+from linkvla.launch.evaluation.scenarios.places import ON_THE_ROAD, ahead, flat_line, is_before, outermost, shifted
 from linkvla.launch.evaluation.scenarios.scene import Scene
 
 _DROP = 1.0  # m above the road, as vehicles are placed
@@ -49,7 +49,8 @@ class Obstacle(Scene):
             self._ids.append(actor.id)
         self._end = ahead(self._last, _BEYOND).transform
         self._seen_at: float | None = None
-        self._kept_free = _before_and_along(self._first, self._last)
+        reach = _QUEUE + self._last.transform.location.distance(self._first.transform.location)
+        self._kept_free = flat_line(self._last, reach)
         self._apart = self._frequency()
         self._oncoming: CarefulFlow | None = None
 
@@ -155,17 +156,3 @@ class ConstructionObstacle(Obstacle):
         for right, forward in rows:
             yield self._scenery.prop("static.prop.constructioncone", shifted(self._first, right, 0.1, 0.0, forward))
         self._last = ahead(self._first, 8.0)
-
-
-def _before_and_along(first: carla.Waypoint, last: carla.Waypoint) -> list[tuple[float, float]]:
-    """Places (m, world) in the middle of the lane, from where a queue would begin to the obstacle's end."""
-    waypoint, gone, found = last, 0.0, []
-    reach = _QUEUE + last.transform.location.distance(first.transform.location)
-    while gone < reach:
-        place = waypoint.transform.location
-        found.append((place.x, place.y))
-        before = waypoint.previous(_LANE)
-        if not before:
-            break
-        waypoint, gone = before[0], gone + _LANE
-    return found

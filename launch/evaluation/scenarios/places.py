@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterator
 
 import carla
 
 ON_THE_ROAD = (carla.LaneType.Driving, carla.LaneType.Parking)
-_STEP = 1.0  # m
+_STEP, _APART = 1.0, 2.0  # m
 
 
 def ahead(waypoint: carla.Waypoint, distance: float) -> carla.Waypoint:
@@ -31,6 +32,19 @@ def _along(
             break
         waypoint, gone = reached[0], gone + _STEP
     return waypoint
+
+
+def flat_line(last: carla.Waypoint, reach: float) -> list[tuple[float, float]]:
+    """Places (x, y; m, world) in the middle of a lane, from ``last`` so many metres up it, one every two metres."""
+    waypoint, found = last, []
+    for _ in range(math.ceil(reach / _APART)):
+        place = waypoint.transform.location
+        found.append((place.x, place.y))
+        before = waypoint.previous(_APART)
+        if not before:
+            break
+        waypoint = before[0]
+    return found
 
 
 def outermost(waypoint: carla.Waypoint, side: float, until: tuple[carla.LaneType, ...]) -> tuple[carla.Waypoint, float]:
