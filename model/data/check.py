@@ -14,6 +14,7 @@ import torch
 
 from linkvla.model.data.recording import Recording, Tag, open_recordings
 from linkvla.model.data.sample import Sample
+from linkvla.model.data.shard_files import PACKED, recordings_at
 from linkvla.model.data.simlingo.buckets import NAMES as BUCKETS
 from linkvla.model.data.simlingo.catalogue import Contents, Survey, build_catalogue
 from linkvla.model.data.simlingo.layout import PARTS, looks_like_simlingo, town_of
@@ -72,18 +73,20 @@ class DataReport:
         return {**values, "sound": self.sound}
 
 
-def check_data(folder: Path | str, read_at_most: int = READ_AT_MOST) -> DataReport:
-    """Look through a folder.
+def check_data(folder: Path | str, read_at_most: int = READ_AT_MOST, checksums: bool = True) -> DataReport:
+    """Look through a folder, or a packed recording.
+
+    ``checksums``: read every byte of own recordings, and compare; otherwise only the frames that are opened are read.
 
     Raises:
         DataError: the folder does not exist or holds no data at all.
     """
     folder = Path(folder)
-    if not folder.is_dir():
+    if not folder.is_dir() and folder.suffix != PACKED:
         raise DataError(f"{folder} is no folder; give one that holds recordings or a SimLingo data set")
     if looks_like_simlingo(folder):
         return _check_simlingo(folder, read_at_most)
-    return _check_recordings(folder, read_at_most)
+    return _check_recordings(folder, read_at_most, checksums)
 
 
 def sources_of(folder: Path) -> list[RecordingSource] | list[SimLingoSource]:
@@ -93,10 +96,10 @@ def sources_of(folder: Path) -> list[RecordingSource] | list[SimLingoSource]:
     return [RecordingSource(recording) for recording in open_recordings(folder)]
 
 
-def _check_recordings(folder: Path, read_at_most: int) -> DataReport:
+def _check_recordings(folder: Path, read_at_most: int, checksums: bool) -> DataReport:
     report = DataReport(str(folder), "recording")
-    files = [path for name in ("manifest.json", "view.npy") for path in (folder / name, *folder.glob(f"*/{name}"))]
-    parts = sorted({path.parent for path in files if path.exists()})
+    unfinished = {path.parent for path in (folder / "view.npy", *folder.glob("*/view.npy")) if path.exists()}
+    parts = sorted(unfinished.union(recordings_at(folder)))
     if not parts:
         raise DataError(f"{folder} holds neither recordings nor a SimLingo data set")
     opened = []
@@ -105,6 +108,9 @@ def _check_recordings(folder: Path, read_at_most: int) -> DataReport:
             opened.append(Recording.open(part))
         except DataError as error:
             report.broken.append((str(part), str(error)))
+    if checksums:
+        report.broken += [(str(one.folder), problem) for one in opened for problem in one.damaged()]
+        report.missing["recordings without checksums"] = sum("files" not in one.manifest for one in opened)
     for recording in opened:
         report.frames += len(recording)
         towns = np.bincount(recording.town, minlength=len(recording.manifest["towns"]))

@@ -1,6 +1,6 @@
-"""Columnar recordings on disk: one memory-mapped ``.npy`` per column, and ``manifest.json`` written last.
+"""Columnar recordings on disk: one memory-mapped ``.npy`` per column, and ``manifest.json`` with their checksums.
 
-A folder without a manifest is an unfinished recording and does not open. Nothing is pickled.
+The manifest is written last: a folder without one is an unfinished recording and does not open. Nothing is pickled.
 
 Columns of a row (ego frame: x forward, y right, metres)::
 
@@ -35,6 +35,17 @@ from typing import Any
 import numpy as np
 
 from linkvla.model.data.sample import Annotations
+from linkvla.model.data.shard_files import (
+    MANIFEST,
+    FolderFiles,
+    ShardFiles,
+    checksums,
+    damaged,
+    map_column,
+    open_files,
+    read_manifest,
+    recordings_at,
+)
 from linkvla.model.data.view import CameraRig
 from linkvla.model.interface.errors import DataError
 from linkvla.model.interface.types import PATH_POINTS, SPEED_WAYPOINTS
@@ -135,7 +146,7 @@ class RecordingWriter:
                 f"a recording needs capacity >= 1 and sides in steps of {CELL}, got {capacity}, {view_shape}"
             )
         self.folder = Path(folder)
-        if (self.folder / "manifest.json").exists():
+        if (self.folder / MANIFEST).exists():
             raise DataError(f"{self.folder} already holds a recording; choose another folder or remove it")
         self.folder.mkdir(parents=True, exist_ok=True)
         self.capacity = capacity
@@ -209,10 +220,11 @@ class RecordingWriter:
             "camera": self._camera.as_dict(),
             "annotated": self._lines is not None,
             "notes": self._notes,
+            "files": checksums(FolderFiles(self.folder)),
         }
-        temporary = self.folder / "manifest.json.tmp"
+        temporary = self.folder / f"{MANIFEST}.tmp"
         temporary.write_text(json.dumps(manifest, indent=1))
-        os.replace(temporary, self.folder / "manifest.json")
+        os.replace(temporary, self.folder / MANIFEST)
 
     def _path(self, name: str) -> Path:
         return self.folder / f"{name}.npy"
@@ -238,30 +250,36 @@ class RecordingWriter:
 class Recording:
     """A sealed recording; columns are read-only memory maps: ``recording["view"]`` or ``recording.view``."""
 
-    def __init__(self, folder: Path, manifest: dict[str, Any], columns: dict[str, np.ndarray]) -> None:
-        self.folder = folder
+    def __init__(self, files: ShardFiles, manifest: dict[str, Any], columns: dict[str, np.ndarray]) -> None:
+        self.files = files
+        self.folder = files.path  # or archive
         self.manifest = manifest
         self.columns = columns
 
     @classmethod
     def open(cls, folder: Path | str) -> Recording:
-        """Open a folder. Raises DataError when it is missing, unfinished, of another format, or a column is damaged."""
+        """Open a folder or an archive of one (see ``shard_files``).
+
+        Raises DataError when it is missing, unfinished, of another format, or a column is damaged.
+        """
         folder = Path(folder)
-        try:
-            manifest = json.loads((folder / "manifest.json").read_text())
-        except FileNotFoundError:
-            state = "is an unfinished recording (no manifest.json)" if folder.is_dir() else "does not exist"
-            raise DataError(f"{folder} {state}; record it again with `linkvla collect`") from None
-        except (OSError, ValueError) as error:
-            raise DataError(f"{folder}/manifest.json cannot be read: {error}") from None
+        files = open_files(folder)
+        if MANIFEST not in files.names():
+            state = "is an unfinished recording (no manifest.json)" if folder.exists() else "does not exist"
+            raise DataError(f"{folder} {state}; record it again with `linkvla collect`")
+        manifest = read_manifest(files)
         if manifest.get("format") != FORMAT:
             raise DataError(f"{folder} has recording format {manifest.get('format')}, this version reads {FORMAT}")
         if manifest.get("classes") != list(AUXILIARY_CLASSES):
             raise DataError(f"{folder} was recorded with other auxiliary classes; record it again")
-        columns = {}
-        for name, (dtype, shape) in _columns(tuple(manifest["view_shape"]), len(AUXILIARY_CLASSES)).items():
-            columns[name] = _map_column(folder / f"{name}.npy", dtype, (int(manifest["rows"]), *shape))
-        return cls(folder, manifest, columns)
+        try:
+            rows, specification = int(manifest["rows"]), _columns(tuple(manifest["view_shape"]), len(AUXILIARY_CLASSES))
+        except (KeyError, TypeError, ValueError) as error:
+            raise DataError(f"{folder}/{MANIFEST} lacks what it should have ({error!r}); record it again") from None
+        columns = {
+            name: map_column(files, name, dtype, (rows, *shape)) for name, (dtype, shape) in specification.items()
+        }
+        return cls(files, manifest, columns)
 
     def __len__(self) -> int:
         return int(self.manifest["rows"])
@@ -292,42 +310,29 @@ class Recording:
         start, end = self._line_starts[row], self._line_starts[row + 1]
         return Annotations.from_json(bytes(self._lines[start:end]).decode("utf-8", errors="replace"))
 
+    def damaged(self) -> list[str]:
+        """Files that are not what they were when recorded, in words, by their checksums; reads every byte."""
+        return damaged(self.files, self.manifest)
+
     @cached_property
     def _line_starts(self) -> np.ndarray:
-        return _map_column(self.folder / "annotations.npy", np.dtype("<i8"), (len(self) + 1,))
+        return map_column(self.files, "annotations", np.dtype("<i8"), (len(self) + 1,))
 
     @cached_property
     def _lines(self) -> np.ndarray:
-        path, expected = self.folder / "annotations.bin", int(self._line_starts[-1])
-        try:
-            lines = np.memmap(path, np.uint8, "r") if expected else np.zeros(0, np.uint8)
-        except (OSError, ValueError) as error:
-            raise DataError(f"{path} cannot be read: {error}") from None
+        lines, expected = self.files.map("annotations.bin"), int(self._line_starts[-1])
         if len(lines) != expected:
-            raise DataError(f"{path} should have {expected} bytes, has {len(lines)}; record it again")
+            raise DataError(
+                f"{self.folder}/annotations.bin should have {expected} bytes, has {len(lines)}; record it again"
+            )
         return lines
 
 
 def open_recordings(folder: Path | str) -> list[Recording]:
-    """A recording, or all the recordings directly below a folder (what ``linkvla collect`` leaves: one per shard).
+    """A recording, or all those directly below a folder (what ``linkvla collect`` and ``linkvla data pack`` leave).
 
     Raises:
         DataError: as ``Recording.open``; a folder without any recording is reported as an unfinished one.
     """
     folder = Path(folder)
-    parts = sorted(part.parent for part in folder.glob("*/manifest.json"))
-    if (folder / "manifest.json").exists() or not parts:
-        parts = [folder]
-    return [Recording.open(part) for part in parts]
-
-
-def _map_column(path: Path, dtype: np.dtype, shape: tuple[int, ...]) -> np.ndarray:
-    if shape[0] == 0:
-        return np.zeros(shape, dtype)
-    try:
-        column = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise DataError(f"column {path} cannot be read: {error}") from None
-    if column.shape != shape or column.dtype != dtype:
-        raise DataError(f"column {path} should be {shape} {dtype}, is {column.shape} {column.dtype}; record it again")
-    return column
+    return [Recording.open(part) for part in recordings_at(folder) or [folder]]
