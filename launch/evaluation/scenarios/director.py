@@ -21,7 +21,9 @@ from linkvla.launch.evaluation.scenarios.crossings import (
 )
 from linkvla.launch.evaluation.scenarios.cut_ins import ParkingCutIn, StaticCutIn
 from linkvla.launch.evaluation.scenarios.cyclists import HazardAtSideLane
+from linkvla.launch.evaluation.scenarios.invading_turn import InvadingTurn
 from linkvla.launch.evaluation.scenarios.obstacles import Accident, ConstructionObstacle, ParkedObstacle
+from linkvla.launch.evaluation.scenarios.parking_exit import ParkingExit
 from linkvla.launch.evaluation.scenarios.scene import Scene
 from linkvla.launch.evaluation.scenarios.scenery import NoRoomError, Scenery
 from linkvla.launch.evaluation.scenarios.script import Script
@@ -41,10 +43,12 @@ PLAYED: dict[str, type[Scene]] = {
     "HardBreakRoute": HardBreakRoute,
     "HazardAtSideLane": HazardAtSideLane,
     "HazardAtSideLaneTwoWays": HazardAtSideLane,
+    "InvadingTurn": InvadingTurn,
     "ParkedObstacle": ParkedObstacle,
     "ParkedObstacleTwoWays": ParkedObstacle,
     "ParkingCrossingPedestrian": ParkingCrossingPedestrian,
     "ParkingCutIn": ParkingCutIn,
+    "ParkingExit": ParkingExit,
     "PedestrianCrossing": PedestrianCrossing,
     "StaticCutIn": StaticCutIn,
 }

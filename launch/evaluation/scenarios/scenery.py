@@ -36,6 +36,10 @@ class Scenery:
         """Of the actors that are there."""
         return tuple(self._ids)
 
+    def ego(self) -> carla.Vehicle:
+        """The vehicle that is judged."""
+        return next(one for one in self._world.get_actors() if one.attributes.get("role_name") == "hero")
+
     def car(self, pose: carla.Transform, lights: int = 0) -> carla.Vehicle:
         """A passenger car of the seed's choice, with its hand brake on."""
         return self._stand(self._model(PASSENGER_CAR), pose, lights)
