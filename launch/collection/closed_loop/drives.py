@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import logging
 import random
+from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 from linkvla.launch.carla_server.process import SimServer
 from linkvla.launch.collection.closed_loop.lesson import Lesson
@@ -25,6 +27,7 @@ from linkvla.model.interface.errors import ConfigurationError, ServerError
 logger = logging.getLogger(__name__)
 
 _LONGEST = 2400  # ticks of one drive, two minutes
+_IN_A_ROW = 4  # drives in one town
 _CRASHES = 3  # of the simulator in a row
 _FAILED = ("collisions_vehicle", "collisions_pedestrian", "collisions_layout", "red_light", "stop_infraction")
 
@@ -35,10 +38,11 @@ def read_all(routes: tuple[str, ...]) -> list[RouteSpec]:
 
 
 class Drives:
-    """The settings' routes in random order, over and over, with ever new traffic; see ``sources.Source``."""
+    """The settings' routes at random, over and over, with ever new traffic; see ``sources.Source``."""
 
     def __init__(self, settings: CollectSettings) -> None:
         self._settings, self._routes = settings, read_all(settings.routes)
+        self._drives: Counter[str] = Counter()  # of the shard at hand, by what became of them
 
     def records(self, shard: Shard) -> Iterator[Record]:
         """Labelled frames, without end. Drives in which the teacher did something wrong are left out.
@@ -50,11 +54,12 @@ class Drives:
         """
         settings, routes = self._settings, self._routes
         rng = random.Random(f"{settings.seed}-{shard.number}-drives")
+        self._drives.clear()
         crashes = 0
         while crashes < _CRASHES:
             with SimServer(towns=settings.town_directories, town=routes[0].town) as server:
                 while True:
-                    lesson, record = self._drive(server, rng.choice(routes), rng)
+                    lesson, record = self._drive(server, next(plan), rng)
                     if records.SIMULATION_CRASHED in record.status:
                         crashes += 1
                         break
@@ -62,6 +67,10 @@ class Drives:
                     yield from self._worth_learning(lesson, record)
             logger.warning("%s: the simulator crashed; starting another\n%s", record.route_id, record.error)
         raise ServerError(f"the simulator crashed {crashes} times in a row; the log above says how")
+
+    def notes(self) -> dict[str, Any]:
+        """See ``sources.Source``: how the drives of the last shard ended, those that are left out apart."""
+        return {"drives": dict(self._drives)}
 
     def _drive(self, server: SimServer, route: RouteSpec, rng: random.Random) -> tuple[Lesson, RouteRecord]:
         extra = 0 if self._settings.policy == "expert" else Tag.ON_POLICY
@@ -83,8 +92,18 @@ class Drives:
     def _worth_learning(self, lesson: Lesson, record: RouteRecord) -> list[Record]:
         if self._settings.policy == "expert" and any(record.infractions.get(kind) for kind in _FAILED):
             logger.info("%s: the teacher failed (%s); left out", record.route_id, record.status)
+            self._drives[f"left out: {record.status}"] += 1
             return []
+        self._drives[record.status] += 1
         return lesson.records
+
+
+def _in_turns(routes: list[RouteSpec], rng: random.Random) -> Iterator[RouteSpec]:
+    """Routes without end; some of one town in a row, since to load another takes as long as a drive."""
+    while True:
+        town = rng.choice(routes).town
+        there = [route for route in routes if route.town == town]
+        yield from rng.sample(there, min(len(there), _IN_A_ROW))
 
 
 def _wheel(policy: str, rng: random.Random) -> Wheel:
