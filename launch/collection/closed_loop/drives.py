@@ -54,6 +54,7 @@ class Drives:
         """
         settings, routes = self._settings, self._routes
         rng = random.Random(f"{settings.seed}-{shard.number}-drives")
+        plan = _in_turns(routes, rng)
         self._drives.clear()
         crashes = 0
         while crashes < _CRASHES:
