@@ -7,6 +7,7 @@ driven) ends in the safe action of ``linkvla.agent.control.fallback``, counted i
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from enum import Enum
 from typing import Any
 
@@ -17,6 +18,7 @@ from linkvla.agent.any_evaluator import AnyEvaluator
 from linkvla.agent.autonomous_agent import AutonomousAgent, Track
 from linkvla.agent.control.fallback import Fallback
 from linkvla.agent.control.plan_follower import FULL_BRAKE, Pedals, PlanFollower
+from linkvla.agent.control.steady_path import SteadyPath
 from linkvla.agent.control.stuck import StuckRelease
 from linkvla.agent.guarded_policy import GuardedPolicy
 from linkvla.agent.incidents import Incidents
@@ -30,6 +32,7 @@ from linkvla.agent.navigation.route_planner import Guidance, RoutePlanner
 from linkvla.agent.navigation.route_progress import RouteProgress
 from linkvla.agent.passenger import Passenger
 from linkvla.agent.policy_shelf import borrow_policy, give_back_policy
+from linkvla.agent.probes import ProbedPolicy
 from linkvla.agent.sensors import SensorFrame, SensorReader, sensor_specs
 from linkvla.agent.settings import AgentSettings
 from linkvla.model.interface.types import Command, Observation, Plan
@@ -68,10 +71,12 @@ class LinkVLADriver:
         self.incidents = Incidents()
         self._policy = borrow_policy(self.settings, self)
         self._policy.reset()
-        self._guard = GuardedPolicy(self._policy, self.settings.budget_ms, self.incidents)
+        probed = ProbedPolicy(self._policy, self.settings.probes)
+        self._guard = GuardedPolicy(probed, self.settings.budget_ms, self.incidents)
         self._metrics = MetricRecorder(self, path_to_conf_file, self.incidents)
         self._reader, self._follower, self._release = SensorReader(), PlanFollower(), StuckRelease()
         self._fallback = Fallback(self._follower)
+        self._steady = SteadyPath(self.settings.steering_plans)
         self._localizer: Localizer | None = None
         self._route: RoutePlanner | None = None
         self._pedals = FULL_BRAKE
@@ -132,7 +137,7 @@ class LinkVLADriver:
         self.incidents.summarise()
         give_back_policy(self)
         self._policy = self._guard = self._metrics = self._reader = self._follower = self._release = None
-        self._fallback = self._localizer = self._route = self._progress = self._passenger = None
+        self._fallback = self._steady = self._localizer = self._route = self._progress = self._passenger = None
         self.last_plan = self.last_observation = None
 
     def _lay_out(self) -> None:
@@ -151,9 +156,8 @@ class LinkVLADriver:
         if not frame.fresh:
             self.incidents.note("no sensor data", "camera or speedometer are silent for half a second")
             return None
-        image = frame.image if self.settings.camera == "on" else np.zeros_like(frame.image)
         self.last_observation = Observation(
-            image=image,
+            image=frame.image,
             speed=state.speed,
             target_points_in_ego=state.to_ego(guidance.target_points_in_world),
             command=guidance.command,
@@ -168,10 +172,12 @@ class LinkVLADriver:
         """The pedals that follow the plan, or the safe action where there is none."""
         if plan is None:
             self._release.reset()  # nobody pushes a car that does not see
+            self._steady.reset()
             pedals, self.control_source = self._fallback.step(state, may_drive=sees)
             return pedals
         self.last_plan = plan
-        pedals = self._follower.step(plan, state.speed)
+        path = self._steady.step(plan.path_in_ego, state.speed, state.yaw)
+        pedals = self._follower.step(replace(plan, path_in_ego=path), state.speed)
         self._fallback.remember(plan, state, pedals)
         self.control_source = "model"
         if self.last_instruction is not None:

@@ -66,14 +66,10 @@ class SensorRig:
         ego: what the sensors are attached to.
         specs: the agent's ``sensors()``.
         interface: the agent's ``sensor_interface``.
-        black_frames: replace every camera frame by zeros (does the agent look at all?).
     """
 
-    def __init__(
-        self, world: carla.World, ego: carla.Actor, specs: Sequence[dict], interface: Any, black_frames: bool = False
-    ) -> None:
+    def __init__(self, world: carla.World, ego: carla.Actor, specs: Sequence[dict], interface: Any) -> None:
         self._interface = interface
-        self._black = black_frames
         self._condition = threading.Condition()
         self._latest: dict[str, int] = {}  # frame last delivered by each real sensor
         self._speedometers: list[str] = []
@@ -120,15 +116,10 @@ class SensorRig:
         if type_id != "sensor.camera.rgb":
             return _CONVERTERS[type_id]
         keep = tag == self._camera_tag
-        black = self._black
 
         def convert(image: carla.Image) -> np.ndarray:
-            shape = (image.height, image.width, 4)
-            if black:
-                frame = np.zeros(shape, dtype=np.uint8)
-            else:
-                # The client owns the buffer only during the callback: this is the one copy.
-                frame = np.frombuffer(image.raw_data, dtype=np.uint8).reshape(shape).copy()
+            # The client owns the buffer only during the callback: this is the one copy.
+            frame = np.frombuffer(image.raw_data, dtype=np.uint8).reshape(image.height, image.width, 4).copy()
             if keep:
                 self.camera = frame
             return frame

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any
 
+from linkvla.agent.control.steady_path import MOST_PLANS
+from linkvla.agent.probes import check_probes
 from linkvla.model.interface.errors import ConfigurationError
 
 DEFAULT_CHECKPOINT = "linkvla-nano"
-CAMERA_CHOICES = ("on", "black")
 NAVIGATION_CHOICES = ("checkpoint", "target_point", "command", "both", "none")
 ON_CHANGE = "change"
 _EVERY = {"off": 0, "on": 1}
@@ -21,7 +22,8 @@ class AgentSettings:
     checkpoint: str = DEFAULT_CHECKPOINT  # folder or registered name
     device: str = "cpu"
     threads: int = 0  # for the network; 0 leaves torch's choice
-    camera: str = "on"  # "black" blinds the agent: does it look at all?
+    probe: str = ""  # senses that are taken away, as in ``agent.probes``, with commas between them
+    steering_plans: int = 1  # plans that the steering goes by; 1 for the present one alone, as SimLingo does
     release_when_stuck: bool = True  # SimLingo's push after 40 s without motion
     language: str = "off"  # a commentary before the actions: "off", "on", N for every Nth frame, or "change": when due
     hypotheses: int = 1  # pairs of end points that are refined, for the best plan to be driven
@@ -36,8 +38,7 @@ class AgentSettings:
     record_pictures: int = 0  # ticks from one recorded picture to the next; 0 for none
 
     def __post_init__(self) -> None:
-        if self.camera not in CAMERA_CHOICES:
-            raise ConfigurationError(f"camera must be one of {', '.join(CAMERA_CHOICES)}, got {self.camera!r}")
+        check_probes(self.probes)
         if self.threads < 0:
             raise ConfigurationError(f"threads must be 0 (automatic) or more, got {self.threads}")
         for name, further in (("language", (ON_CHANGE,)), ("agreement", ())):
@@ -51,12 +52,19 @@ class AgentSettings:
             raise ConfigurationError(
                 f"navigation must be one of {', '.join(NAVIGATION_CHOICES)}, got {self.navigation!r}"
             )
+        if not 1 <= self.steering_plans <= MOST_PLANS:
+            raise ConfigurationError(f"steering_plans must be 1..{MOST_PLANS}, got {self.steering_plans}")
         if self.budget_ms < 0:
             raise ConfigurationError(f"budget_ms must be 0 (no limit) or milliseconds, got {self.budget_ms}")
         if self.listen != 0 and not 1024 <= self.listen <= 65535:
             raise ConfigurationError(f"listen must be a port, 1024..65535, or 0 for none, got {self.listen}")
         if self.record_pictures < 0:
             raise ConfigurationError(f"record_pictures must be 0 (none) or ticks, got {self.record_pictures}")
+
+    @property
+    def probes(self) -> tuple[str, ...]:
+        """The names in ``probe``."""
+        return tuple(self.probe.split(",")) if self.probe else ()
 
     @property
     def navigation_style(self) -> str | None:

@@ -59,9 +59,15 @@ Devices = Annotated[
 Adapters = Annotated[
     str, typer.Option(metavar="LIST", help="Graphics adapters of the CARLA servers, such as 0,2; CARLA's own count.")
 ]
-BlackFrames = Annotated[
-    bool, typer.Option("--black-frames", help="Blind the agent: what is its score without the camera?")
+Probes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--probe",
+        metavar="black-frames|no-commands|wrong-commands|no-target-points",
+        help="Take a sense from our network, or lie to it: what is its score worth? Repeatable.",
+    ),
 ]
+BlackFrames = Annotated[bool, typer.Option("--black-frames", help="Short for `--probe black-frames`.")]
 Record = Annotated[bool, typer.Option(help="Keep what the driver meant and did, for `linkvla report`.")]
 RecordPictures = Annotated[
     int, typer.Option(metavar="N", min=0, help="With a picture at every Nth tick; none if 0 or left out.")
@@ -100,6 +106,7 @@ def evaluate(
     threads: Threads = None,
     devices: Devices = "cpu",
     adapters: Adapters = "",
+    probe: Probes = None,
     black_frames: BlackFrames = False,
     record: Record = True,
     record_pictures: RecordPictures = 0,
@@ -113,8 +120,7 @@ def evaluate(
     """Drive all routes of a benchmark, unattended; leave the leaderboard's result file and a table.
 
     Each route gets a fresh server and a fresh evaluator. Every finished route is kept: the same command with the same
-    `--out` goes on where it stopped. Exit code 0: all routes were judged; 1: some were given up; 2: it could not go on;
-    130: interrupted.
+    `--out` goes on where it stopped. Exit code 0: all were judged; 1: some given up; 2: it could not go on; 130: ^C.
 
     **Examples**
 
@@ -151,7 +157,7 @@ def evaluate(
             threads=threads,
             devices=_listed(devices),
             adapters=_numbers("--adapters", adapters),
-            black_frames=black_frames,
+            probes=(*(probe or ()), *(["black-frames"] if black_frames else [])),
             record=record,
             record_pictures=record_pictures,
             cluster=cluster,

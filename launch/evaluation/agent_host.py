@@ -78,9 +78,8 @@ class AgentHost:
     def rig(self) -> SensorRig:
         """The spawned sensors."""
         if self._rig is None:
-            interface = self.agent.sensor_interface
             stage = self._stage
-            self._rig = SensorRig(stage.world, stage.ego, self.specs, interface, self._settings.black_frames)
+            self._rig = SensorRig(stage.world, stage.ego, self.specs, self.agent.sensor_interface)
         return self._rig
 
     def act(self, timestamp: carla.Timestamp) -> carla.VehicleControl:

@@ -168,7 +168,7 @@ class _Evaluation:
         settings = self._settings
         driver = f"{settings.agent} ({settings.checkpoint})" if settings.agent == "linkvla" else settings.agent
         notes = [
-            f"Driver: {driver}{', black camera frames' if settings.black_frames else ''}; simulator: "
+            f"Driver: {driver}{''.join(f', {probe}' for probe in settings.probes)}; simulator: "
             f"{self._header['simulator']}; evaluator: {settings.evaluator}; seed {settings.seed}; rules: "
             f"{self._header['rules']}."
         ]

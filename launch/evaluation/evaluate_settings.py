@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from linkvla.agent.probes import check_probes
 from linkvla.launch.carla_server.ports import FIRST_PORT
 from linkvla.launch.evaluation.evaluators.contract import RouteTask
 from linkvla.launch.evaluation.route_file import RouteSpec
@@ -42,7 +43,7 @@ class EvaluateSettings:
     out: Path | None = None  # None = output/evaluate-DATE-TIME
     seed: int = 0
     traffic: int | None = None  # background cars; None = by the size of the town
-    black_frames: bool = False  # blind the agent: how much of the score needs the camera?
+    probes: tuple[str, ...] = ()  # senses that are taken from our network: how much of the score needs them?
     repetitions: int = 1
     workers: int = 1  # routes that are driven side by side
     threads: int | None = None  # of the network, per worker; None = what the simulators leave free
@@ -61,6 +62,9 @@ class EvaluateSettings:
             raise ConfigurationError(
                 f"agent must be one of {', '.join(AGENTS)} or an agent's file (.py), got {self.agent!r}"
             )
+        check_probes(self.probes)
+        if self.probes and self.agent != "linkvla":
+            raise ConfigurationError(f"probes take senses from our network; {self.agent} has none of them")
         for name in ("repetitions", "workers"):
             if getattr(self, name) < 1:
                 raise ConfigurationError(f"{name} must be at least 1, got {getattr(self, name)}")
@@ -95,6 +99,8 @@ class EvaluateSettings:
         threads = self.threads or free_threads(self.workers)
         device = self.devices[0].partition(":")[0]
         options = [self._checkpoint, f"device={device}", f"threads={threads}", self.agent_options]
+        if self.probes:
+            options.append(f"probe={','.join(self.probes)}")
         if self.record:
             options += [f"record={SAVE_PLACE}", f"record_pictures={self.record_pictures}"]
         return ";".join(option for option in options if option)
@@ -117,6 +123,7 @@ class EvaluateSettings:
             "linkvla": version("linkvla"),
             "agent": self.agent if self.agent in AGENTS else hashlib.sha256(Path(self.agent).read_bytes()).hexdigest(),
             "agent_options": self.agent_options,
+            "probes": list(self.probes),
             "checkpoint": self.checkpoint if self.agent == "linkvla" else "",
             **_digests(self.checkpoint if self.agent == "linkvla" else None),
             "routes": hashlib.sha256(self.routes.read_bytes()).hexdigest(),

@@ -23,13 +23,7 @@ def make_pair(settings: EvaluateSettings) -> Pair:
     server = server_named(settings.server)
     if not server.restartable and settings.workers > 1:
         raise ConfigurationError(f"the server at {server.name} serves one route at a time; use --workers 1")
-    evaluator = evaluator_named(
-        settings.evaluator,
-        server,
-        python=settings.evaluator_python,
-        traffic=settings.traffic,
-        black_frames=settings.black_frames,
-    )
+    evaluator = evaluator_named(settings.evaluator, server, python=settings.evaluator_python, traffic=settings.traffic)
     return Pair(evaluator, server, settings.limits, settings.first_port)
 
 

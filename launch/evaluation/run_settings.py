@@ -19,7 +19,6 @@ class RunSettings:
 
     seed: int = 0  # of the traffic
     traffic: int | None = None  # background cars; None = by the size of the town
-    black_frames: bool = False  # the agent gets black images
     agent_config: str = ""  # handed to the agent's setup()
     track: str = "SENSORS"
     repetition: int = 0

@@ -11,6 +11,7 @@ from linkvla.agent.control.lateral import LateralController, aim_point
 from linkvla.agent.control.longitudinal import LongitudinalController, desired_speed
 from linkvla.agent.control.pid import WindowedPID
 from linkvla.agent.control.plan_follower import FULL_BRAKE, Pedals, PlanFollower
+from linkvla.agent.control.steady_path import SteadyPath
 from linkvla.agent.control.stuck import StuckRelease
 from linkvla.model.interface.errors import ConfigurationError
 from linkvla.model.interface.types import Plan
@@ -78,6 +79,52 @@ def test_pedals_are_plain_floats_in_range(steps, speed):
     pedals = PlanFollower().step(Plan(path, path[:10]), speed)
     assert all(type(value) is float for value in pedals)
     assert 0 <= pedals.throttle <= 1 and -1 <= pedals.steer <= 1 and pedals.brake in (0.0, 1.0)
+
+
+def bent(angle: float, points: int = 20) -> np.ndarray:
+    """A straight path, ``angle`` rad to the right."""
+    return np.arange(points)[:, None] * [math.cos(angle), math.sin(angle)]
+
+
+def test_a_path_that_jumps_once_is_outvoted():
+    steady = SteadyPath()
+    for _ in range(6):
+        path = steady.step(bent(0.0), 0.0, 0.0)
+    assert path == pytest.approx(STRAIGHT)
+    assert steady.step(bent(0.6), 0.0, 0.0) == pytest.approx(STRAIGHT)  # one of six
+
+
+def test_what_stays_is_followed_after_a_third_of_a_second():
+    steady = SteadyPath()
+    steady.step(bent(0.0), 0.0, 0.0)
+    for _ in range(5):
+        path = steady.step(bent(0.3), 0.0, 0.0)
+    assert path == pytest.approx(bent(0.3))
+
+
+@given(st.floats(0.0, 20.0), st.floats(-1.0, 1.0), st.floats(-3.1, 3.1))
+def test_one_straight_line_in_the_world_stays_one_however_the_car_moves(speed, rate, offset):
+    """Paths of a planner that always sees the same line, of which the car turns away."""
+    steady, place, line = SteadyPath(), np.zeros(2), bent(0.4, 60)
+    for tick in range(6):
+        yaw = offset + rate * 0.05 * tick
+        ahead = np.array([[math.cos(yaw), math.sin(yaw)], [-math.sin(yaw), math.cos(yaw)]])
+        path = steady.step((line - place) @ ahead.T, speed, yaw)
+        place = place + 0.05 * speed * np.array([math.cos(yaw), math.sin(yaw)])
+    world = path @ ahead + place - 0.05 * speed * np.array([math.cos(yaw), math.sin(yaw)])
+    assert world[:, 1] * math.cos(0.4) == pytest.approx(
+        world[:, 0] * math.sin(0.4), abs=1e-6 + 0.05 * speed * abs(rate)
+    )
+
+
+def test_one_plan_is_steered_by_as_it_is_and_a_reset_forgets():
+    single = SteadyPath(1)
+    for angle in (0.1, -0.2, 0.3):
+        assert single.step(bent(angle), 5.0, 1.0) == pytest.approx(bent(angle))
+    steady = SteadyPath()
+    steady.step(bent(0.0), 5.0, 0.0)
+    steady.reset()
+    assert steady.step(bent(0.3), 5.0, 0.0) == pytest.approx(bent(0.3))
 
 
 def test_release_pushes_after_forty_seconds_and_until_it_moves():

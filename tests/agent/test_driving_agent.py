@@ -12,9 +12,10 @@ from linkvla.agent.autonomous_agent import AutonomousAgent, SensorInterface, Tra
 from linkvla.agent.driving_agent import LinkVLAAgent
 from linkvla.agent.entry import expert_agent, linkvla_agent
 from linkvla.agent.localization.geodesy import GeoReference
+from linkvla.agent.probes import wrong_commands
 from linkvla.agent.settings import AgentSettings
 from linkvla.model.interface.errors import ConfigurationError, RouteError, ServerError
-from linkvla.model.interface.types import Command, Plan
+from linkvla.model.interface.types import Command, Observation, Plan
 
 REFERENCE = GeoReference(49.0, 8.0)
 STRAIGHT = np.stack([np.arange(20.0), np.zeros(20)], axis=1)
@@ -119,13 +120,46 @@ def test_values_that_are_not_numbers_do_not_reach_the_policy(agent, policy):
     assert policy.seen[-1].target_points_in_ego[0] == pytest.approx([40.0, 0.0], abs=1.0)  # heading of the plan
 
 
-def test_a_blinded_agent_sees_black(policy):
+def told(policy, options):
+    """What the network gets to see at the second tick, and the agent that drives."""
     made = LinkVLAAgent("localhost", 2000)
     made.set_global_plan(*plans())
-    made.setup("camera=black")
+    made.setup(options)
     for tick in range(2):
         made.run_step(data(tick=tick), 0.0)
-    assert not policy.seen[-1].image.any()
+    return policy.seen[-1], made
+
+
+def test_a_probe_reaches_the_network_and_nobody_else(policy):
+    seen, made = told(policy, "probe=black-frames,wrong-commands")
+    assert not seen.image.any() and seen.command == Command.STRAIGHT
+    assert made.last_observation.image.any() and made.last_command == made.last_observation.command == Command.RIGHT
+    assert np.array_equal(seen.target_points_in_ego, made.last_observation.target_points_in_ego)
+
+
+def test_what_is_withheld_leaves_the_rest_as_it_is(policy):
+    whole, _ = told(policy, "")
+    seen, _ = told(policy, "probe=no-commands")
+    assert (seen.command, seen.next_command, seen.distance_to_command) == (4, 4, 0.0)
+    assert seen.image.any() and np.array_equal(seen.target_points_in_ego, whole.target_points_in_ego)
+    seen, _ = told(policy, "probe=no-target-points")
+    assert seen.command == Command.RIGHT and not seen.target_points_in_ego[:, 1].any()
+    assert np.hypot(*seen.target_points_in_ego.T) == pytest.approx(np.hypot(*whole.target_points_in_ego.T))
+    assert abs(whole.target_points_in_ego[1, 1]) > 5.0  # the turn that is no longer to be seen
+
+
+@pytest.mark.parametrize("command", [command for command in Command if command != Command.LANE_FOLLOW])
+def test_a_wrong_command_is_never_the_right_one(command):
+    observation = Observation(np.zeros((2, 4, 3), np.uint8), 1.0, np.zeros((2, 2)), command, command, 9.0)
+    seen = wrong_commands(observation)
+    assert seen.command != command and seen.next_command == seen.command and seen.distance_to_command == 9.0
+    assert seen.command != Command.LANE_FOLLOW
+
+
+@pytest.mark.parametrize("names", ["deaf", "black-frames,black-frames", "black-frames,"])
+def test_probes_that_are_none(names):
+    with pytest.raises(ConfigurationError, match="probes are black-frames"):
+        AgentSettings.parse(f"probe={names}")
 
 
 def test_a_route_is_needed(policy):

@@ -71,7 +71,7 @@ def test_who_only_looks_takes_no_device_and_drivers_find_what_was_loaded():
 def test_other_settings_replace_the_weights():
     assert load_policy(AgentSettings()).checkpoint == "linkvla-nano"
     assert load_policy(AgentSettings(checkpoint="mine")).checkpoint == "mine"
-    assert load_policy(AgentSettings(checkpoint="mine", camera="black")) is Weights.made[-1]
+    assert load_policy(AgentSettings(checkpoint="mine", probe="black-frames")) is Weights.made[-1]
     assert len(Weights.made) == 2
 
 

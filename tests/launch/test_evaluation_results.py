@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from linkvla.agent.settings import AgentSettings
 from linkvla.launch.evaluation import records, scores
 from linkvla.launch.evaluation.evaluate_settings import EvaluateSettings, free_threads
 from linkvla.launch.evaluation.facts import Infraction
@@ -281,6 +282,14 @@ class TestSettings:
         (task, _) = EvaluateSettings(tmp_path / "r.xml", agent="mine.py").tasks(self.routes(), tmp_path)
         assert task.agent == f"{tmp_path}/mine.py"
 
+    def test_a_probe_is_told_to_the_agent_and_to_who_reads_the_result(self, tmp_path):
+        file = tmp_path / "r.xml"
+        file.touch()
+        settings = EvaluateSettings(file, probes=("no-commands", "black-frames"))
+        assert AgentSettings.parse(settings.agent_config).probes == ("no-commands", "black-frames")
+        assert settings.header()["probes"] == ["no-commands", "black-frames"]
+        assert EvaluateSettings(file).header()["probes"] == []
+
     def test_options_for_an_agents_file_are_its_own(self, tmp_path):
         settings = EvaluateSettings(tmp_path / "r.xml", agent="mine.py", agent_options="weights.pt")
         assert settings.agent_config == "weights.pt"
@@ -293,6 +302,8 @@ class TestSettings:
             {"workers": 0},
             {"threads": 0},
             {"checkpoint": "a;b"},
+            {"probes": ("deaf",)},
+            {"probes": ("black-frames",), "agent": "expert"},
             {"devices": ("tpu",)},
             {"devices": ("cpu", "cuda:0")},
         ],

@@ -347,8 +347,8 @@ def test_builtin_results_failures_and_errors_of_the_user_come_back(task):
 
 
 def test_an_option_of_the_builtin_evaluator_is_refused_elsewhere(checkouts):
-    with pytest.raises(ConfigurationError, match="belong to the built-in"):
-        evaluator_named("leaderboard", server_named("sim"), black_frames=True)
+    with pytest.raises(ConfigurationError, match="belongs to the built-in"):
+        evaluator_named("leaderboard", server_named("sim"), traffic=3)
     with pytest.raises(ConfigurationError, match="evaluator must be one of"):
         evaluator_named("referee", server_named("sim"))
     with pytest.raises(ConfigurationError, match="--evaluator-python belongs to the official"):

@@ -146,12 +146,6 @@ def test_sensors_arrive_as_in_the_leaderboard(server):
     assert views[-1].image.shape == (64, 128, 3)
 
 
-def test_black_frames(server):
-    Watcher.seen = []
-    run_route(server, ROUTE, Watcher, quick(max_ticks=3, black_frames=True))
-    assert all(not data["eye"][1].any() for data, _ in Watcher.seen)
-
-
 @pytest.mark.parametrize(
     ("agent", "status"),
     [

@@ -37,16 +37,14 @@ class BuiltinEvaluator:
     Args:
         server: what it drives on.
         traffic: background cars; None: by the size of the town.
-        black_frames: the agent gets black images.
     """
 
     name = "builtin"
     starts_server = False
     python = sys.executable
 
-    def __init__(self, server: Server, traffic: int | None = None, black_frames: bool = False) -> None:
-        self._server = server
-        self._traffic, self._black_frames = traffic, black_frames
+    def __init__(self, server: Server, traffic: int | None = None) -> None:
+        self._server, self._traffic = server, traffic
 
     def check(self, routes: Sequence[RouteSpec] = (), agent: str = "linkvla") -> None:
         """See ``Evaluator.check``."""
@@ -65,7 +63,6 @@ class BuiltinEvaluator:
             "evaluator": self.name,
             "rules": "bench2drive",
             "traffic": self._traffic,
-            "black_frames": self._black_frames,
             "carla_client": client_version(self.python),
         }
 
@@ -74,7 +71,6 @@ class BuiltinEvaluator:
         settings = RunSettings(
             seed=task.seed,
             traffic=self._traffic,
-            black_frames=self._black_frames,
             agent_config=task.agent_config,
             track=task.track,
             repetition=task.repetition,

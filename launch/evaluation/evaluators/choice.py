@@ -11,14 +11,7 @@ from linkvla.model.interface.errors import ConfigurationError
 EVALUATORS = ("builtin", "leaderboard", "bench2drive")
 
 
-def evaluator_named(
-    name: str,
-    server: Server,
-    *,
-    python: str = "",
-    traffic: int | None = None,
-    black_frames: bool = False,
-) -> Evaluator:
+def evaluator_named(name: str, server: Server, *, python: str = "", traffic: int | None = None) -> Evaluator:
     """The evaluator of a name.
 
     Args:
@@ -27,7 +20,6 @@ def evaluator_named(
         python: the official evaluators' interpreter; empty: EVALUATOR_PYTHON, or the present one. The built-in one runs
             in the present one.
         traffic: background cars of the built-in one; None: by the size of the town. The official ones have their own.
-        black_frames: the built-in one blinds the agent; the official ones' agent has an option
 
     Raises:
         ConfigurationError: no such name, a missing checkout, or an option that this evaluator does not have.
@@ -37,10 +29,10 @@ def evaluator_named(
             "--evaluator-python belongs to the official evaluators; the built-in one runs where linkvla does"
         )
     if name == "builtin":
-        return BuiltinEvaluator(server, traffic, black_frames)
+        return BuiltinEvaluator(server, traffic)
     if name not in EVALUATORS:
         raise ConfigurationError(f"evaluator must be one of {', '.join(EVALUATORS)}, got {name!r}")
-    if traffic is not None or black_frames:
-        raise ConfigurationError(f"--traffic and --black-frames belong to the built-in evaluator, not to {name}")
+    if traffic is not None:
+        raise ConfigurationError(f"--traffic belongs to the built-in evaluator, not to {name}")
     kind = LeaderboardEvaluator if name == "leaderboard" else Bench2DriveEvaluator
     return kind(server, python)
