@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any
 
-from linkvla.agent.control.steady_path import MOST_PLANS
+from linkvla.agent.control.steady_path import MOST_PLANS, PLANS
 from linkvla.agent.probes import check_probes
 from linkvla.model.interface.errors import ConfigurationError
 
@@ -23,7 +23,7 @@ class AgentSettings:
     device: str = "cpu"
     threads: int = 0  # for the network; 0 leaves torch's choice
     probe: str = ""  # senses that are taken away, as in ``agent.probes``, with commas between them
-    steering_plans: int = 1  # plans that the steering goes by; 1 for the present one alone, as SimLingo does
+    steering_plans: int = PLANS  # plans that the steering goes by; 1 for the present one alone, as SimLingo does
     release_when_stuck: bool = True  # SimLingo's push after 40 s without motion
     language: str = "off"  # a commentary before the actions: "off", "on", N for every Nth frame, or "change": when due
     hypotheses: int = 1  # pairs of end points that are refined, for the best plan to be driven
