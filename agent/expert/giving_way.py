@@ -95,7 +95,11 @@ class GivingWay:
         room = _Room(*(first + eased * (last - first) for first, last in zip(_AT_FIRST, _AT_LAST)))
         met = _meets(route, trip, rows, _UNDER_WAY if self._under_way else room)
         self._under_way = not met.any()
-        if self._under_way or (speed < _SLOW and _meets(route, _stop(arc, speed), rows, _UNDER_WAY).any()):
+        if self._under_way:
+            return []
+        # Whoever stands where somebody will come, as it seems, has patience before driving into their way for that.
+        may_clear = speed >= _WAITING or self._waited >= _PATIENCE
+        if may_clear and speed < _SLOW and _meets(route, _stop(arc, speed), rows, _UNDER_WAY).any():
             return []
         self._waited += TICK if speed < _WAITING else 0.0
         return [Leader(way.place - _WAITS_BEFORE, 0.0) for way, meets in zip(self._ways, met) if meets]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -11,6 +12,7 @@ import numpy as np
 
 from linkvla.launch.evaluation.facts import EgoFacts, Infraction, RouteLine
 from linkvla.launch.evaluation.route_file import RouteSpec, ScenarioSpec
+from linkvla.launch.evaluation.scenarios.at_junctions import PLAYED_AT_JUNCTIONS
 from linkvla.launch.evaluation.scenarios.background import BackgroundActivityParametrizer
 from linkvla.launch.evaluation.scenarios.braking import HardBreakRoute
 from linkvla.launch.evaluation.scenarios.control_loss import ControlLoss
@@ -51,6 +53,7 @@ PLAYED: dict[str, type[Scene]] = {
     "ParkingExit": ParkingExit,
     "PedestrianCrossing": PedestrianCrossing,
     "StaticCutIn": StaticCutIn,
+    **PLAYED_AT_JUNCTIONS,
 }
 """The built-in route runner's scenes by the leaderboard's scenario type."""
 
@@ -153,4 +156,7 @@ class Director:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
+        with contextlib.suppress(RuntimeError):  # a dead simulator is not an error here
+            for _, scene in self._scenes:
+                scene.close()
         self._scenery.close()
