@@ -23,6 +23,7 @@ from linkvla.launch.evaluation.scenarios.crossings import (
 )
 from linkvla.launch.evaluation.scenarios.cut_ins import ParkingCutIn, StaticCutIn
 from linkvla.launch.evaluation.scenarios.cyclists import HazardAtSideLane
+from linkvla.launch.evaluation.scenarios.emergency import YieldToEmergencyVehicle
 from linkvla.launch.evaluation.scenarios.invading_turn import InvadingTurn
 from linkvla.launch.evaluation.scenarios.obstacles import Accident, ConstructionObstacle, ParkedObstacle
 from linkvla.launch.evaluation.scenarios.parking_exit import ParkingExit
@@ -53,7 +54,7 @@ PLAYED: dict[str, type[Scene]] = {
     "ParkingExit": ParkingExit,
     "PedestrianCrossing": PedestrianCrossing,
     "StaticCutIn": StaticCutIn,
-    **PLAYED_AT_JUNCTIONS,
+    "YieldToEmergencyVehicle": YieldToEmergencyVehicle,
 }
 """The built-in route runner's scenes by the leaderboard's scenario type."""
 

@@ -9,6 +9,7 @@ from typing import Any
 import carla
 
 from linkvla.launch.sim.pythonapi.agents.navigation.basic_agent import BasicAgent, GlobalRoutePlanner, RoadOption
+from linkvla.launch.sim.pythonapi.agents.navigation.constant_velocity_agent import ConstantVelocityAgent
 
 Way = Sequence[tuple[carla.Waypoint, RoadOption]]
 
@@ -30,6 +31,11 @@ class Driver:
     def step(self) -> None:
         """One tick."""
         self.vehicle.apply_control(self._agent.run_step())
+
+    def dismiss(self) -> None:
+        """To be called when the driver is no longer needed."""
+        if isinstance(self._agent, ConstantVelocityAgent):
+            self._agent.destroy_sensor()
 
     def set_speed(self, speed: float) -> None:
         """Drive at ``speed`` (m/s) from now on."""
@@ -74,6 +80,10 @@ class Drivers:
     def ahead(self, vehicle: carla.Vehicle, speed: float, **options: Any) -> Driver:
         """One who follows the lane nearest to the vehicle, wherever it leads."""
         return Driver(vehicle, self._agent(vehicle, speed, options))
+
+    def steady(self, vehicle: carla.Vehicle, speed: float, **options: Any) -> Driver:
+        """As ``ahead``, but at ``speed`` from the first moment on, whatever the engine can do; to be dismissed."""
+        return Driver(vehicle, ConstantVelocityAgent(vehicle, _KMH * speed, options, self._town, self._planner))
 
     def _agent(self, vehicle: carla.Vehicle, speed: float, options: dict[str, Any]) -> BasicAgent:
         return BasicAgent(vehicle, _KMH * speed, options, self._town, self._planner)

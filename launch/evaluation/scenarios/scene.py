@@ -57,6 +57,10 @@ class Scene(ABC):
     def play(self, facts: EgoFacts, since: float) -> None:
         """One tick after the beginning, which was ``since`` seconds ago; sets ``over`` at the end."""
 
+    def verdict(self, facts: EgoFacts) -> Infraction | None:
+        """What the ego has made itself guilty of, asked at the scene's end, before ``clear``."""
+        return None
+
     def disturb(self, control: carla.VehicleControl) -> carla.VehicleControl:
         """What becomes of the ego's control for this tick; asked after ``step``, also before the scene has begun."""
         return control
@@ -71,7 +75,9 @@ class Scene(ABC):
             self.clear()
 
     def step(self, facts: EgoFacts, triggered: bool) -> Infraction | None:
-        """One tick; ``triggered`` once the ego has come to the trigger. Returns the infraction of being too late."""
+        """One tick; ``triggered`` once the ego has come to the trigger. Returns what the ego is guilty of:
+        to be too late, or the scene's verdict.
+        """
         if self.over:
             return None
         if self._began is None and not triggered:
@@ -82,6 +88,9 @@ class Scene(ABC):
         self.play(facts, since)
         late = not self.over and self.time_limit is not None and since > self.time_limit
         self.over = self.over or late
-        if self.over:
-            self.clear()
-        return Infraction("scenario_timeouts", f"Agent timed out a scenario: {self.script.name}") if late else None
+        if not self.over:
+            return None
+        timed_out = Infraction("scenario_timeouts", f"Agent timed out a scenario: {self.script.name}")
+        found = timed_out if late else self.verdict(facts)
+        self.clear()
+        return found

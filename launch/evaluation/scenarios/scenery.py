@@ -57,6 +57,10 @@ class Scenery:
         """A vehicle of one model, with its hand brake on."""
         return self._stand(self._library.find(model), pose, lights)
 
+    def special_vehicle(self, attributes: Mapping[str, str], pose: carla.Transform, lights: int = 0) -> carla.Vehicle:
+        """A vehicle of the seed's choice with these attributes, with its hand brake on."""
+        return self._stand(self._model(attributes), pose, lights)
+
     def walker(self, pose: carla.Transform) -> carla.Walker:
         """A pedestrian of the seed's choice."""
         models = sorted(self._library.filter("walker.pedestrian.*"), key=lambda one: one.id)

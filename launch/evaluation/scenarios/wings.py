@@ -7,6 +7,11 @@ import carla
 _OUT_OF_SIGHT = 200.0  # m below the ground
 
 
+def out_of_sight(pose: carla.Transform) -> carla.Transform:
+    """Where to place one whose place may be taken before its scenario begins: by the ego, at the route's start."""
+    return carla.Transform(pose.location - carla.Location(z=_OUT_OF_SIGHT), pose.rotation)
+
+
 class Wings:
     """Actors out of sight, each with the place where it will enter."""
 
@@ -14,9 +19,9 @@ class Wings:
         self._waiting: list[tuple[carla.Actor, carla.Transform]] = []
 
     def take(self, actor: carla.Actor, pose: carla.Transform) -> None:
-        """Out of sight with one that stands at ``pose``."""
+        """Out of sight with one that is to stand at ``pose``."""
         actor.set_simulate_physics(False)
-        actor.set_location(pose.location - carla.Location(z=_OUT_OF_SIGHT))
+        actor.set_transform(out_of_sight(pose))
         self._waiting.append((actor, pose))
 
     def enter(self, physics: bool = True) -> None:
