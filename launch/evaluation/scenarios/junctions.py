@@ -14,6 +14,7 @@ STRAIGHT, RIGHT = 0.0, 90.0
 
 _STEP = 1.0  # m
 _LONGEST = 2000  # m, in which a lane has to come to a junction, and a junction to an end
+_NEAR = 5  # m from the last waypoint before a junction to the junction, at most
 _STRAIGHT_ON = 30.0  # degrees
 _SIDES = ((225.0, 330.0, "right"), (135.0, 225.0, "opposite"), (_STRAIGHT_ON, 135.0, "left"))
 """Where somebody comes from, by the degrees from the ego's heading to theirs: scenario_runner's division."""
@@ -71,7 +72,7 @@ def way_through(entry: carla.Waypoint, turn: float, before: float, beyond: float
     while len(approach) <= before and (previous := approach[-1].previous(_STEP)) and not previous[0].is_junction:
         approach.append(previous[0])
     heading = entry.transform.rotation.yaw
-    branches = [_to_the_exit(branch) for branch in entry.next(_STEP)]
+    branches = [_to_the_exit(branch) for branch in _branches(entry)]
     inside = min(branches, key=lambda way: abs(_turned(way[-1].transform.rotation.yaw - heading - turn)))
     leaving = [inside[-1]]
     while len(leaving) <= beyond and (following := leaving[-1].next(_STEP)) and not following[0].is_junction:
@@ -125,6 +126,18 @@ def _entries(junction: carla.Junction) -> list[carla.Waypoint]:
         if before is not None:
             found.setdefault((before.road_id, before.lane_id), before)
     return list(found.values())
+
+
+def _branches(entry: carla.Waypoint) -> list[carla.Waypoint]:
+    """The first waypoint in the junction on each of its lanes that lead on."""
+    found = entry.next(_STEP)
+    for _ in range(_NEAR):
+        if not found or found[0].is_junction:
+            break
+        found = found[0].next(_STEP)
+    if not found or not found[0].is_junction:
+        raise NoRoomError("a lane that comes to its junction does not lead through it")
+    return found
 
 
 def _to_the_exit(inside: carla.Waypoint) -> list[carla.Waypoint]:
