@@ -7,22 +7,23 @@ from linkvla.launch.evaluation.scenarios.scene import Scene
 
 
 class BackgroundActivityParametrizer(Scene):
-    """From its trigger on there are no background cars, if the route wants none that cross or come along.
+    """From its trigger on cars come to the ego's junctions and towards it, or do not, as the route wants.
 
-    The leaderboard's cars keep to the ego's surroundings and can be had without those; ours are anywhere in town and
-    cannot be told apart by where they are going, so they all go. Other wishes have no counterpart here.
+    If neither kind is wanted, all background cars go: those that roam the town cannot be told apart by where they are
+    going. Other wishes have no counterpart here.
     """
 
     def set_up(self) -> None:
         """Nothing is placed."""
-        self._none_cross = self.script.number("junction_source_perc", 80.0) == 0.0
-        self._none_come = self.script.number("opposite_active", 1.0) == 0.0
+        self._arm_share = min(max(self.script.number("junction_source_perc", 80.0) / 100.0, 0.0), 1.0)
+        self._oncoming = self.script.number("opposite_active", 1.0) != 0.0
 
     def play(self, facts: EgoFacts, since: float) -> None:
         """Done at once."""
         self.over = True
 
     def clear(self) -> None:
-        """Take the cars away."""
-        if self._none_cross and self._none_come:
-            self._traffic.remove(list(self._traffic.actor_ids))
+        """Tell the traffic."""
+        self._traffic.wishes.arm_share, self._traffic.wishes.oncoming = self._arm_share, self._oncoming
+        if not self._arm_share and not self._oncoming:
+            self._traffic.dismiss()

@@ -31,6 +31,7 @@ from linkvla.launch.evaluation.scenarios.scene import Scene
 from linkvla.launch.evaluation.scenarios.scenery import NoRoomError, Scenery
 from linkvla.launch.evaluation.scenarios.script import Script
 from linkvla.launch.evaluation.traffic import BackgroundTraffic
+from linkvla.launch.evaluation.traffic_around import TrafficAround
 from linkvla.model.interface.errors import RouteError
 
 logger = logging.getLogger(__name__)
@@ -61,6 +62,7 @@ PLAYED: dict[str, type[Scene]] = {
 _TRIGGER = 5.0  # m along the route, before the trigger point
 _OFF_ROUTE = 5.0  # m; a trigger farther from the route belongs to another one
 _WINDOW = 5  # route points looked at beyond the present one
+_OWN_STAGE = 60.0  # m along the route before a trigger, from where on no background cars are brought
 
 
 def unplayed(routes: Iterable[RouteSpec]) -> str:
@@ -83,8 +85,8 @@ class Director:
         specs: as in the route file.
         line: the dense route.
         client, world, town: connected, in synchronous mode; the client's map.
-        traffic: the background cars.
-        seed: of the choice of models.
+        traffic: the background cars; they are brought to where the ego is.
+        seed: of the choice of models, and of who is brought where.
     """
 
     def __init__(
@@ -97,7 +99,8 @@ class Director:
         traffic: BackgroundTraffic,
         seed: int = 0,
     ) -> None:
-        self._line, self._index = line, 0
+        self._line, self._index, self._world = line, 0, world
+        self._around = TrafficAround(line, town, traffic, seed)
         self._scenery = Scenery(client, world, seed)
         self._scenes: list[tuple[float, Scene]] = []
         try:
@@ -143,8 +146,15 @@ class Director:
         """Play one tick; returns what the ego made itself guilty of in it."""
         self._index = self._line.advance(self._index, facts.location, _WINDOW)
         arc = float(self._line.arcs[self._index])
-        events = (scene.step(facts, arc > trigger - _TRIGGER) for trigger, scene in self._scenes)
+        events = [scene.step(facts, arc > trigger - _TRIGGER) for trigger, scene in self._scenes]
+        playing = any(arc > trigger - _OWN_STAGE and not scene.over for trigger, scene in self._scenes)
+        self._around.step(facts, arc, playing, self._places)
         return [event for event in events if event is not None]
+
+    def _places(self) -> list[carla.Location]:
+        """Of what the scenarios have placed."""
+        snapshot = self._world.get_snapshot()
+        return [state.get_transform().location for state in map(snapshot.find, self._scenery.ids) if state is not None]
 
     def disturb(self, control: carla.VehicleControl) -> carla.VehicleControl:
         """What the scenarios make of the ego's control for this tick."""
