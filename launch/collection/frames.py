@@ -163,5 +163,8 @@ def record(
         tag=int(situation.tag(plan) | extra),
         weight=weigh(plan, observation.speed),
         town=situation.stage.town.name,
-        annotations=annotate(situation, frame, words, plan=plan, rig=photographer.rig) if language else None,
+        # Nobody has taught the language how to tell of a way past something.
+        annotations=annotate(situation, frame, words, plan=plan, rig=photographer.rig)
+        if language and situation.blockade is None
+        else None,
     )

@@ -16,6 +16,7 @@ import numpy as np
 from linkvla.agent.control.plan_follower import Pedals, PlanFollower
 from linkvla.launch.collection import looks
 from linkvla.launch.collection.frames import Photographer, observe, record
+from linkvla.launch.collection.right_of_way import comes_towards
 from linkvla.launch.collection.sampler import Sampler, set_light
 from linkvla.launch.collection.situation import RoadUser, Situation
 from linkvla.launch.sim.physics.vehicle import next_wheel, step_kinematic
@@ -80,8 +81,13 @@ def rollouts(
 def start(sampler: Sampler) -> Episode:
     """A new drive from a drawn situation."""
     situation = sampler.draw()
-    # Things that stand across the road for ever teach nothing but standing.
+    # Things that stand across the road for ever teach nothing but standing, and so do those that never come.
     situation.ahead = [user for user in situation.ahead if abs(user.heading) < 0.5]
+    situation.bystanders = tuple(
+        actor
+        for actor in situation.bystanders
+        if not any(comes_towards(situation.route, turn, actor) for turn in situation.left_turns)
+    )
     cruise = [sampler.rng.uniform(3.0, 7.5) for _ in situation.ahead]
     return Episode(situation, PlanFollower(), sampler.rng.uniform(2.0, 10.0), cruise)
 

@@ -14,6 +14,8 @@ import numpy as np
 from linkvla.agent.expert.planner import EGO_HALF_LENGTH
 from linkvla.agent.navigation.dense_route import DenseRoute
 from linkvla.launch.collection import looks
+from linkvla.launch.collection.blocked_lanes import draw_blockade
+from linkvla.launch.collection.right_of_way import draw_oncoming, turn_at
 from linkvla.launch.collection.situation import Ego, RoadUser, Situation
 from linkvla.launch.collection.stage import Stage
 from linkvla.launch.collection.walks import as_route, walk
@@ -32,12 +34,16 @@ _WALKER_EXTENT = (0.25, 0.25, 0.9)  # m
 
 
 class Sampler:
-    """Draws situations on one stage, reproducibly for a seed."""
+    """Draws situations on one stage, reproducibly for a seed.
 
-    def __init__(self, stage: Stage, rng: random.Random, line_share: float = 0.3) -> None:
+    ``line_share`` of them before stop lines; ``hazard_share`` with a blocked lane, where there is room for it, and of
+    those before a left turn with cars that come towards the ego.
+    """
+
+    def __init__(self, stage: Stage, rng: random.Random, line_share: float = 0.3, hazard_share: float = 0.0) -> None:
         self.stage = stage
         self.rng = rng
-        self._line_share = line_share
+        self._line_share, self._hazard_share = line_share, hazard_share
 
     def draw(self) -> Situation:
         """One situation."""
@@ -48,9 +54,14 @@ class Sampler:
         weather, paint = looks.weather(self.rng), looks.paint(self.rng)
         situation = Situation(self.stage, route, ego, self._lights(), weather, paint)
         self._set_own_light(situation)
-        self._put_road_users(situation)
+        if not (self._hazard() and self._block(situation)):
+            self._put_road_users(situation)
         situation.bystanders = self._bystanders(situation)
         situation.bystanders += self._roadside(situation)
+        turn = turn_at(situation.left_turns, arc)
+        if turn is not None and self._hazard():
+            poses = [actor.pose for actor in situation.bystanders]
+            situation.bystanders += draw_oncoming(route, turn, self.stage.lane_xyzyaw, poses, self.rng)
         self._limit_speed(situation)
         return situation
 
@@ -130,6 +141,20 @@ class Sampler:
         state = self.rng.choices((LightState.RED, LightState.GREEN, LightState.YELLOW), (5, 4, 1))[0]
         set_light(situation, own, state)
 
+    def _hazard(self) -> bool:
+        return self._hazard_share > 0.0 and self.rng.random() < self._hazard_share
+
+    def _block(self, situation: Situation) -> bool:
+        """Something in the lane for good, where there is room, and the ego on the line past it, or near it."""
+        ego, route, planner = situation.ego, situation.route, situation.planner
+        blockade = draw_blockade(self.stage.town.map, route, ego.arc, ego.speed, planner.speed_profile, self.rng)
+        if blockade is None:
+            return False
+        (x, y, _, yaw, _), (line_x, line_y, _, line_yaw, _) = route.at(ego.arc), blockade.line.at(ego.arc)
+        ego.x, ego.y, ego.yaw = ego.x + line_x - x, ego.y + line_y - y, ego.yaw + line_yaw - yaw
+        situation.block(blockade)
+        return True
+
     def _put_road_users(self, situation: Situation) -> None:
         rng = self.rng
         kind = rng.random()
@@ -181,6 +206,7 @@ class Sampler:
         rng, route, placed = self.rng, situation.route, []
         others = [actor.pose for actor in situation.bystanders]
         others += [user.drawn(route).pose for user in situation.ahead]
+        others += [] if situation.blockade is None else [actor.pose for actor in situation.blockade.drawn(route)]
         route_xy = np.stack([route.x, route.y], axis=1)
         for _ in range(rng.choice((0, 0, 1, 2, 3))):
             arc = situation.ego.arc + rng.uniform(*_ROADSIDE)
@@ -206,10 +232,12 @@ class Sampler:
         wanted = rng.choice((0, 2, 4, 7))
         route = np.stack([situation.route.x, situation.route.y], axis=1)[::2]
         taken = [situation.route.at(user.arc)[:2] for user in situation.ahead]
+        # Where the ego may have to leave its lane, only the blockade says who comes along the others.
+        clear = 3.1 if situation.blockade is None else 8.0
         actors: list[RenderActor] = []
         for k in rng.sample(list(near), min(len(near), 3 * wanted)):
             x, y, z, yaw = lanes[k]
-            blocked = np.hypot(route[:, 0] - x, route[:, 1] - y).min() < 3.1
+            blocked = np.hypot(route[:, 0] - x, route[:, 1] - y).min() < clear
             if blocked or any(math.hypot(x - a, y - b) < 8.0 for a, b in taken):
                 continue
             taken.append((x, y))
@@ -238,8 +266,9 @@ class Sampler:
     def _limit_speed(self, situation: Situation) -> None:
         """Lower a speed from which the ego could not stop in time."""
         ego = situation.ego
-        gaps = [situation.gap_to(user.rear_arc) for user in situation.ahead if user.speed == 0.0]
-        gaps += [situation.gap_to(arc) for arc in situation.held_by_lights() + situation.held_by_signs()]
+        gaps = [situation.gap_to(leader.arc_of_rear) for leader in situation.leaders() if leader.speed == 0.0]
+        stops = situation.held_by_lights() + situation.held_by_signs() + situation.held_by_blockade()
+        gaps += [situation.gap_to(arc) for arc in stops]
         room = max(0.0, min(gaps, default=math.inf))
         if ego.speed**2 / (2 * _HARDEST) > room:
             ego.speed = round(math.sqrt(2 * _HARDEST * room) * self.rng.random(), 1)

@@ -9,7 +9,9 @@ import numpy as np
 
 from linkvla.agent.expert.planner import EGO_HALF_LENGTH, ExpertPlanner, Leader
 from linkvla.agent.navigation.dense_route import DenseRoute
+from linkvla.launch.collection.blocked_lanes import Blockade
 from linkvla.launch.collection.navigation import SparsePlan
+from linkvla.launch.collection.right_of_way import left_turns, turn_at, waits_for
 from linkvla.launch.collection.stage import Stage
 from linkvla.launch.collection.stop_signs import SHIFT, holds
 from linkvla.launch.sim.physics.specs import MKZ
@@ -78,12 +80,14 @@ class Situation:
     paint: tuple[float, float, float]  # the ego's; its own roof is in the picture
     ahead: list[RoadUser] = field(default_factory=list)
     bystanders: tuple[RenderActor, ...] = ()
+    blockade: Blockade | None = None  # instead of anything ``ahead``
 
     def __post_init__(self) -> None:
         route_xy = np.stack([self.route.x, self.route.y], axis=1)
         args = (route_xy, self.route.yaw_rad, self.route.arc)
         self.planner = ExpertPlanner(self.route)
         self.sparse_plan = SparsePlan(self.route)
+        self.left_turns = left_turns(self.route)
         self.light_arcs = self.stage.light_lines.on_route(*args)
         self.sign_arcs = self.stage.stop_sign_lines.on_route(*args)
 
@@ -124,12 +128,32 @@ class Situation:
         speed = self.ego.speed
         return [arc - SHIFT for arc, _ in self.sign_arcs if holds(self.gap_to(arc), speed)]
 
+    def held_by_blockade(self) -> list[float]:
+        """Where the ego waits until it can go past what blocks its lane, m along the route; one place at most."""
+        return [] if self.blockade is None or self.blockade.hold is None else [self.blockade.hold]
+
+    def block(self, blockade: Blockade) -> None:
+        """Put something into the lane for good; from now on the expert drives along the line past it."""
+        self.blockade = blockade
+        self.planner.follow(blockade.line)
+
+    def leaders(self) -> list[Leader]:
+        """All that the expert stays behind, but for stop lines."""
+        ego = self.ego
+        found = [Leader(user.rear_arc, user.speed) for user in self.ahead if user.arc > ego.arc]
+        if self.blockade is not None:
+            found += self.blockade.leaders(self.route, ego.arc)
+        turn = turn_at(self.left_turns, ego.arc)
+        if turn is not None:
+            wish = self.planner.speed_profile
+            found += waits_for(self.route, turn, ego.arc, ego.speed, wish, self.bystanders, found)
+        return found
+
     def plan(self) -> Plan:
         """The expert's plan (the label)."""
         ego = self.ego
-        leaders = [Leader(user.rear_arc, user.speed) for user in self.ahead if user.arc > ego.arc]
-        stops = self.held_by_lights() + self.held_by_signs()
-        return self.planner.plan(ego.arc, (ego.x, ego.y, ego.yaw), ego.speed, leaders, stops)
+        stops = self.held_by_lights() + self.held_by_signs() + self.held_by_blockade()
+        return self.planner.plan(ego.arc, (ego.x, ego.y, ego.yaw), ego.speed, self.leaders(), stops)
 
     def tag(self, plan: Plan) -> Tag:
         """What is special about this situation (see Tag)."""
@@ -156,5 +180,6 @@ class Situation:
     def snapshot(self) -> SceneSnapshot:
         """For the renderer."""
         ego = RenderActor("car", self.ego_pose(), MKZ.half_extent, self.paint, seed=look_of(EGO_TYPE))
-        actors = (ego, *(user.drawn(self.route) for user in self.ahead), *self.bystanders)
+        blockade = () if self.blockade is None else self.blockade.drawn(self.route)
+        actors = (ego, *(user.drawn(self.route) for user in self.ahead), *blockade, *self.bystanders)
         return SceneSnapshot(actors, self.light_states, self.weather)

@@ -1,0 +1,178 @@
+"""Drawn situations in which something stands in the ego's lane for good: to be passed, or to be waited behind.
+
+The way past it is the expert's own (``agent.expert.passing``). As everywhere in drawn situations the ego can be
+anywhere on that way, also where no careful driver would have got to, and oncoming cars can be anywhere on theirs.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from dataclasses import dataclass, replace
+from functools import partial
+
+import carla
+import numpy as np
+
+from linkvla.agent.expert.carriageway import Cut, cut_at
+from linkvla.agent.expert.passing import Passing
+from linkvla.agent.expert.planner import Leader
+from linkvla.agent.expert.road_users import Traffic
+from linkvla.agent.expert.surroundings import Nature, Other
+from linkvla.agent.navigation.dense_route import DenseRoute
+from linkvla.launch.collection import looks
+from linkvla.launch.sim.render.snapshot import RenderActor
+from linkvla.launch.sim.world.pose import Pose
+
+_AHEAD = (-4.0, 45.0)  # m from the ego to the nearest thing, which it may be beside already
+_CLEAR_BEFORE, _CLEAR_BEHIND = 18.0, 14.0  # m of road without a junction around it
+_DECIDED_BEFORE = 32.0  # m before it, where a driver on its way past has made up its mind
+_UNDER_WAY = 0.5  # of the situations: on the way past it; in the others it is still to be decided
+_ONCOMING_SHARE = 0.5
+_ONCOMING_SPEED = (4.0, 9.0)  # m/s
+_ONCOMING_FROM, _ONCOMING_TO, _APART = -5.0, 75.0, 14.0  # m from the ego; m between two
+_HAZARD = int(carla.VehicleLightState.RightBlinker | carla.VehicleLightState.LeftBlinker)
+_BEACON = int(carla.VehicleLightState.Special1)
+
+
+@dataclass(frozen=True)
+class Thing:
+    """Something beside or on the route, in the route's coordinates."""
+
+    arc: float  # m along the route, of its middle
+    lateral: float  # m to the right of the route
+    heading: float  # rad relative to the route
+    speed: float  # m/s along the route; negative for who comes towards the ego
+    shape: str
+    half_extent: tuple[float, float, float]  # m
+    colour: tuple[float, float, float]
+    lamps: int = 0
+    seed: int = 0
+
+    @property
+    def is_vehicle(self) -> bool:
+        """Whether it is one, and no prop."""
+        return self.shape not in ("cone", "barrier", "box")
+
+    def other(self, number: int) -> Other:
+        """As the expert's decisions about passing see it."""
+        cosine, sine = abs(math.cos(self.heading)), abs(math.sin(self.heading))
+        along = cosine * self.half_extent[0] + sine * self.half_extent[1]
+        aside = sine * self.half_extent[0] + cosine * self.half_extent[1]
+        stands = Nature.PARKED if self.is_vehicle else Nature.PROP
+        return Other(
+            number, stands if self.speed == 0.0 else Nature.DRIVING, self.arc - along, self.arc + along,
+            self.lateral - aside, self.lateral + aside, self.speed, math.cos(self.heading),
+        )  # fmt: skip
+
+    def drawn(self, route: DenseRoute) -> RenderActor:
+        """For the renderer."""
+        x, y, z, yaw, pitch = route.at(self.arc)
+        pose = Pose(
+            float(x - math.sin(yaw) * self.lateral), float(y + math.cos(yaw) * self.lateral), float(z),
+            pitch=math.degrees(pitch), yaw=math.degrees(yaw + self.heading),
+        )  # fmt: skip
+        return RenderActor(self.shape, pose, self.half_extent, self.colour, lamps=self.lamps, seed=self.seed)
+
+
+@dataclass(frozen=True)
+class Blockade:
+    """What blocks the lane, who comes towards the ego, and what the expert decides."""
+
+    things: tuple[Thing, ...]
+    line: DenseRoute  # to be driven along
+    hold: float | None  # m along the route, where the ego waits for its chance
+
+    def drawn(self, route: DenseRoute) -> tuple[RenderActor, ...]:
+        """For the renderer."""
+        return tuple(thing.drawn(route) for thing in self.things)
+
+    def leaders(self, route: DenseRoute, arc: float) -> list[Leader]:
+        """Those of the things that are in the way on ``line``, for an ego at ``arc`` (m)."""
+        rows = [
+            (
+                actor.pose.x, actor.pose.y, actor.pose.z, math.radians(actor.pose.yaw), *thing.half_extent[:2],
+                abs(thing.speed) * math.cos(math.radians(actor.pose.yaw)),
+                abs(thing.speed) * math.sin(math.radians(actor.pose.yaw)), 0.0,
+            )
+            for thing, actor in zip(self.things, self.drawn(route))
+        ]  # fmt: skip
+        kinds = ["vehicle" if thing.is_vehicle else "static" for thing in self.things]
+        return Traffic(self.line, arc, np.array(rows, float), kinds).leaders()
+
+
+def draw_blockade(
+    town: carla.Map, route: DenseRoute, arc: float, speed: float, wish: np.ndarray, rng: random.Random
+) -> Blockade | None:
+    """A blockade before, or beside, an ego at ``arc`` (m along the route) and ``speed`` (m/s); None where the road has
+    no room for one.
+
+    ``wish``: (n,) m/s, how fast the ego would like to be at each sample of the route.
+    """
+    first = arc + rng.uniform(*_AHEAD)
+    road = partial(cut_at, town, route)
+    cut = road(first)
+    if cut is None:
+        return None
+    block = rng.choice((_parked, _parked, _accident, _road_works))(first, cut, rng)
+    last = max(thing.other(0).last for thing in block)
+    stretch = slice(route.index_at(first - _CLEAR_BEFORE), route.index_at(last + _CLEAR_BEHIND) + 1)
+    if first < _DECIDED_BEFORE or last + 2 * _CLEAR_BEHIND > route.length or route.is_junction[stretch].any():
+        return None
+    passing = Passing(route, road)
+    numbered = sorted((thing.other(k) for k, thing in enumerate(block)), key=lambda other: other.first)
+    if rng.random() < _UNDER_WAY:
+        passing.update(min(arc, first - _DECIDED_BEFORE), max(speed, 4.0), numbered, wish)
+        return None if passing.line is route else Blockade(tuple(block), passing.line, None)
+    oncoming = _oncoming(cut, road, arc, rng) if rng.random() < _ONCOMING_SHARE else []
+    numbered += [thing.other(100 + k) for k, thing in enumerate(oncoming)]
+    passing.update(arc, speed, sorted(numbered, key=lambda other: other.first), wish)
+    return Blockade((*block, *oncoming), passing.line, passing.hold)
+
+
+def _parked(first: float, cut: Cut, rng: random.Random) -> list[Thing]:
+    """A vehicle at the right-hand side, mostly in the lane."""
+    lamps = _HAZARD if rng.random() < 0.5 else 0
+    car = _vehicle(first, cut.own_width * rng.uniform(0.0, 0.45), rng.gauss(0, 0.03), lamps, rng)
+    return [car]
+
+
+def _accident(first: float, cut: Cut, rng: random.Random) -> list[Thing]:
+    """Two or three vehicles that stand askew, perhaps with a beacon at their end."""
+    found: list[Thing] = []
+    for number in range(rng.choice((2, 3))):
+        lamps = _BEACON if number == 0 and rng.random() < 0.6 else _HAZARD
+        found.append(_vehicle(first, rng.uniform(-0.3, 0.8), rng.gauss(0, 0.2), lamps, rng))
+        first = found[-1].other(0).last + rng.uniform(0.8, 4.0)
+    return found
+
+
+def _road_works(first: float, cut: Cut, rng: random.Random) -> list[Thing]:
+    """A row of cones and barriers across the lane and along it."""
+    edge = rng.uniform(0.25, 0.45) * cut.own_width
+    across = [(first, lateral) for lateral in np.linspace(-edge, edge, rng.choice((3, 4)))]
+    along = [(arc, -edge) for arc in np.arange(first + 2.0, first + rng.uniform(3.0, 10.0), 2.0)]
+    return [_prop(float(arc), float(lateral), rng) for arc, lateral in across + along]
+
+
+def _vehicle(first: float, lateral: float, heading: float, lamps: int, rng: random.Random) -> Thing:
+    shape, extent, colour = looks.vehicle(rng)
+    return Thing(first + extent[0], lateral, heading, 0.0, shape, extent, colour, lamps, rng.randrange(1 << 16))
+
+
+def _prop(arc: float, lateral: float, rng: random.Random) -> Thing:
+    shape, extent, colour = looks.prop(rng)
+    return Thing(arc, lateral, 0.0, 0.0, shape, extent, colour)
+
+
+def _oncoming(cut: Cut, road: partial, arc: float, rng: random.Random) -> list[Thing]:
+    """Cars that come along the lane on the left, as far as it goes beside the ego's."""
+    found: list[Thing] = []
+    place = arc + rng.uniform(_ONCOMING_FROM, _ONCOMING_TO)
+    while place < arc + _ONCOMING_TO:
+        beside = road(place)
+        if beside is not None and beside.left is not None and not beside.left.same_way:
+            car = _vehicle(place, beside.left.middle, math.pi + rng.gauss(0, 0.02), 0, rng)
+            found.append(replace(car, speed=-rng.uniform(*_ONCOMING_SPEED)))
+        place += _APART + rng.expovariate(1 / 20.0)
+    return found

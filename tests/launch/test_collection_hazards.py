@@ -1,0 +1,87 @@
+"""Drawn hazards: a blocked lane with a way past it, and cars that come towards an ego that turns left."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+
+from linkvla.agent.expert.road_users import EGO_HALF_WIDTH
+from linkvla.launch.collection.right_of_way import comes_towards, turn_at
+from linkvla.launch.collection.sampler import Sampler
+from linkvla.launch.collection.stage import Stage
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    """Many situations of one town with as many hazards as there is room for."""
+    sampler = Sampler(Stage.open("Birch"), random.Random(7), line_share=0.2, hazard_share=1.0)
+    return [sampler.draw() for _ in range(300)]
+
+
+@pytest.fixture(scope="module")
+def blocked(drawn):
+    return [situation for situation in drawn if situation.blockade is not None]
+
+
+def farthest_aside(situation) -> float:
+    """Metres between the line past the blockade and the route, at most."""
+    line, route = situation.blockade.line, situation.route
+    return float(np.hypot(line.x - route.x, line.y - route.y).max())
+
+
+def test_lanes_are_blocked_where_there_is_room(drawn, blocked):
+    assert 0.1 < len(blocked) / len(drawn) < 0.9
+    assert any(len(situation.blockade.things) > 3 for situation in blocked), "road works are made of many things"
+
+
+def test_the_way_past_clears_what_stands_in_the_lane(blocked):
+    passed = [situation for situation in blocked if farthest_aside(situation) > 0.5]
+    assert len(passed) > 20
+    for situation in passed:
+        line = np.stack([situation.blockade.line.x, situation.blockade.line.y], axis=1)
+        for thing, actor in zip(situation.blockade.things, situation.blockade.drawn(situation.route)):
+            gap = np.hypot(*(line - (actor.pose.x, actor.pose.y)).T).min()
+            if thing.speed == 0.0:
+                assert gap > min(thing.half_extent[:2]) + 0.8 * EGO_HALF_WIDTH
+
+
+def test_the_expert_waits_where_somebody_comes_and_goes_where_nobody_does(blocked):
+    waiting = [s for s in blocked if s.held_by_blockade() and s.gap_to(s.blockade.hold) < 4.0]
+    free = [s for s in blocked if not s.held_by_blockade() and farthest_aside(s) > 0.5 and not s.leaders()]
+    assert waiting and free
+    assert max(float(np.hypot(*s.plan().speed_waypoints_in_ego[-1])) for s in waiting) < 8.0
+    going = [s for s in free if not s.held_by_lights() + s.held_by_signs()]
+    assert min(float(np.hypot(*s.plan().speed_waypoints_in_ego[-1])) for s in going) > 3.0
+
+
+def test_the_labelled_path_leads_aside(blocked):
+    bends = []
+    for situation in blocked:
+        line, arc = situation.blockade.line, situation.ego.arc
+        ahead = np.hypot(*(line.at(arc + 15.0)[:2] - situation.route.at(arc + 15.0)[:2]))
+        if ahead > 1.5:
+            end = situation.plan().path_in_ego[15]
+            along_route = situation.route_in_ego(np.array([arc + 15.0]))[0]
+            bends.append(float(np.hypot(*(end - along_route))))
+    assert len(bends) > 10 and np.median(bends) > 1.0
+
+
+def test_cars_that_come_towards_a_left_turn_are_waited_for(drawn):
+    waits = goes = 0
+    for situation in drawn:
+        turn = turn_at(situation.left_turns, situation.ego.arc)
+        if turn is None or situation.blockade is not None or situation.ahead:
+            continue
+        coming = [actor for actor in situation.bystanders if comes_towards(situation.route, turn, actor)]
+        if situation.leaders():
+            assert coming
+            waits += 1
+        goes += not coming
+    assert waits > 3 and goes > 3
+
+
+def test_without_hazards_none_are_drawn():
+    sampler = Sampler(Stage.open("Birch"), random.Random(7), line_share=0.2)
+    assert all(sampler.draw().blockade is None for _ in range(50))
