@@ -56,7 +56,7 @@ PLAYED: dict[str, type[Scene]] = {
     "PedestrianCrossing": PedestrianCrossing,
     "StaticCutIn": StaticCutIn,
     "YieldToEmergencyVehicle": YieldToEmergencyVehicle,
-}
+} | PLAYED_AT_JUNCTIONS
 """The built-in route runner's scenes by the leaderboard's scenario type."""
 
 _TRIGGER = 5.0  # m along the route, before the trigger point
