@@ -10,12 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from linkvla.model.interface.errors import ConfigurationError
 from linkvla.model.interface.types import Command, Observation, Plan
+
+Shown = TypeVar("Shown")
+"""An ``Observation``, or a recorded ``Sample``, which has the fields of one but for the picture."""
 
 _OTHER = {
     Command.LEFT: Command.RIGHT,
@@ -32,17 +35,17 @@ def black_frames(observation: Observation) -> Observation:
     return replace(observation, image=np.zeros_like(observation.image))
 
 
-def no_commands(observation: Observation) -> Observation:
+def no_commands(observation: Shown) -> Shown:
     """The command is always to follow the lane, and so is the one after it."""
     return replace(observation, command=Command.LANE_FOLLOW, next_command=Command.LANE_FOLLOW, distance_to_command=0.0)
 
 
-def wrong_commands(observation: Observation) -> Observation:
+def wrong_commands(observation: Shown) -> Shown:
     """Each turn is named as another one, in its place; lane changes change sides."""
     return replace(observation, command=_OTHER[observation.command], next_command=_OTHER[observation.next_command])
 
 
-def no_target_points(observation: Observation) -> Observation:
+def no_target_points(observation: Shown) -> Shown:
     """Target points lie straight ahead: their distances stay, where to is not said."""
     distances = np.hypot(*np.asarray(observation.target_points_in_ego, float).T)
     return replace(observation, target_points_in_ego=np.stack([distances, np.zeros_like(distances)], axis=1))

@@ -32,6 +32,7 @@ class DreamScores:
     checkpoint: str
     attempts: Sequence[Attempt]
     floor: ClassRates  # of the dreams themselves, as the network's cells can say them
+    misled: ClassRates  # told the instruction of another frame, judged by the frame's own
     safety: dict[str, Rate]
 
     @property
@@ -53,6 +54,7 @@ class DreamScores:
             "as_released_code": self.released.as_dict(),
             "readings": {name: rate.as_dict() for name, rate in reading_rates(verdicts).items()},
             "dream_in_cells": self.floor.as_dict(),
+            "told_anothers": self.misled.as_dict(),
             "safety": {name: rate.as_dict() for name, rate in self.safety.items()},
             "attempts": [
                 [a.source, a.row, a.case.dream.mode.value, a.case.instruction, bool(v.success)]
@@ -67,8 +69,11 @@ def score(network: Network, watch: Watch, checkpoint: str, seed: int, safety: bo
     require(len(attempts), "instructions")
     points = quantised(np.stack([attempt.case.dream_points for attempt in attempts]), network.model.action_tokenizer)
     floor = ClassRates.of([judge(plan, attempt.case) for plan, attempt in zip(points, attempts)])
+    others = np.random.default_rng(seed).permutation([attempt.case.instruction for attempt in attempts])
+    misled = follow(network, watch.batches(f"{checkpoint}: told another's wish"), seed, map(str, others))
+    misled = ClassRates.of([attempt.verdict for attempt in misled])
     refused = safety_rates(follow_safely(network, watch.batches(f"{checkpoint}: safety"), seed)) if safety else {}
-    return DreamScores(checkpoint, attempts, floor, refused)
+    return DreamScores(checkpoint, attempts, floor, misled, refused)
 
 
 def dream(settings: ScoreSettings, safety: bool = True) -> dict[Contender, list[DreamScores]]:
@@ -99,7 +104,10 @@ def _following(found: dict[Contender, list[DreamScores]], controls: dict[str, Cl
     table = ScoreTable("instruction following, success in %", published.DREAMING_HEADINGS)
     table.sections.append([_row(c.label, [scores.rates for scores in all_]) for c, all_ in found.items()])
     first = next(iter(found.values()))[0]
-    table.sections.append([_row(name, [rates]) for name, rates in controls.items()])
+    table.sections.append(
+        [_row(f"{c.label}, told another's wish", [scores.misled for scores in all_]) for c, all_ in found.items()]
+    )
+    table.sections[-1] += [_row(name, [rates]) for name, rates in controls.items()]
     table.sections[-1].append(_row("the dream in the network's cells", [first.floor]))
     counts = [str(first.rates.classes[mode].count) for mode in _MODES]
     table.sections.append([("frames", *counts, str(len(first.attempts)))])

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from linkvla.agent.probes import PROBES
 from linkvla.launch.scoring.held_out import Watch
 from linkvla.launch.scoring.run import Scoring
 from linkvla.launch.scoring.score_table import ScoreTable, number
 from linkvla.launch.scoring.settings import Contender, ScoreSettings
+from linkvla.model.evaluation.frames import Frame
 from linkvla.model.evaluation.network import Network
 from linkvla.model.evaluation.open_loop import drive, quantised, scores
 
@@ -14,9 +19,15 @@ _ERRORS = {"path_ade": "path ADE", "path_fde": "path FDE", "turn_fde": "FDE in t
 _SHARES = {"red_stop": "red stop", "lead_stop": "lead stop", "sign_stop": "sign stop", "start": "start",
            "false_stop": "false stop"}  # fmt: skip
 _FLOOR = "labels in cells"
+_PROBES = {
+    "no commands": ("no-commands",),
+    "wrong commands": ("wrong-commands",),
+    "no target points": ("no-target-points",),
+    "no commands, no target points": ("no-commands", "no-target-points"),
+}
 
 OpenLoopScores = dict[str, dict[str, float]]
-"""Scores by row: "soft", "hard" (or "plain" where there are no cells), "black pictures", and the floor."""
+"""Scores by row: "soft", "hard" (or "plain" where there are no cells), "black pictures", other probes, the floor."""
 
 
 def score(network: Network, watch: Watch, checkpoint: str) -> OpenLoopScores:
@@ -30,9 +41,19 @@ def score(network: Network, watch: Watch, checkpoint: str) -> OpenLoopScores:
     for name, variant in variants.items():
         plans = drive(variant, watch.batches(f"{checkpoint}: {name}"))
         rows[name] = plans.scores()
+    for name, probes in _PROBES.items():
+        rows[name] = drive(network, _probed(watch.batches(f"{checkpoint}: {name}"), probes)).scores()
     if has_cells:
         rows[_FLOOR] = scores(quantised(plans.labels, network.model.action_tokenizer), plans.labels, plans.tags)
     return rows
+
+
+def _probed(batches: Iterator[list[Frame]], probes: Sequence[str]) -> Iterator[list[Frame]]:
+    """The same frames, of which the network is told less than there is to know; labels stay as they are."""
+    for frames in batches:
+        for name in probes:
+            frames = [replace(frame, sample=PROBES[name](frame.sample)) for frame in frames]
+        yield frames
 
 
 def openloop(settings: ScoreSettings) -> dict[Contender, list[OpenLoopScores]]:
@@ -42,7 +63,7 @@ def openloop(settings: ScoreSettings) -> dict[Contender, list[OpenLoopScores]]:
     errors = ScoreTable("open loop: errors", ("m", *_ERRORS.values()))
     errors.notes = [
         f"'{_FLOOR}' is the error that hard decoding cannot go below; 'black pictures' is what is known without "
-        "looking. ± is the standard deviation over training seeds."
+        "looking, and the rows below it without being told the way. ± is the standard deviation over training seeds."
     ]
     stops = ScoreTable("open loop: standing and starting", ("%", *_SHARES.values()))
     stops.notes = ["Standing where the label stands means little without starting where it starts, beside it."]

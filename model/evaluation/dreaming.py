@@ -40,15 +40,22 @@ class Attempt:
         )
 
 
-def follow(driver: Driver, batches: Iterable[Sequence[Frame]], seed: int = SEED) -> list[Attempt]:
+def follow(
+    driver: Driver, batches: Iterable[Sequence[Frame]], seed: int = SEED, told: Iterable[str] | None = None
+) -> list[Attempt]:
     """One instruction per frame, always to be followed; frames without one are passed over.
 
     The answer is given ("Following the given instruction."), since under this flag it is always the same.
+
+    Args:
+        told: what is said in place of the instructions, one for each in their order; they are judged by their own.
     """
     attempts = []
+    words = None if told is None else iter(told)
     for frames, cases in _with_cases(batches, seed):
         samples = [frame.sample for frame in frames]
-        plans = driver.plan(samples, _turns(driver, samples, cases, safety=False))
+        said = cases if words is None else [replace(case, instruction=next(words)) for case in cases]
+        plans = driver.plan(samples, _turns(driver, samples, said, safety=False))
         attempts += [Attempt(f.source, f.row, case, plan) for f, case, plan in zip(frames, cases, plans)]
     return attempts
 

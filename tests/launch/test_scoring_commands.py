@@ -50,8 +50,8 @@ def make_recording(folder: Path, annotated: bool = True) -> Path:
                     view=rng.integers(0, 255, (64, 128, 3), dtype=np.uint8),
                     presence=np.zeros((8, 16, len(AUXILIARY_CLASSES)), np.uint8),
                     inverse_depth=np.zeros((8, 16)), path_in_ego=path, speed_waypoints_in_ego=waypoints, speed=speed,
-                    command=4, next_command=4, distance_to_command=20.0,
-                    target_points_in_ego=np.array([[15.0, 0.0], [40.0, 0.0]]), tag=int(Tag.LEAD), town="Maple",
+                    command=1, next_command=4, distance_to_command=20.0,
+                    target_points_in_ego=np.array([[15.0, 0.0], [40.0, 9.0]]), tag=int(Tag.LEAD), town="Maple",
                     annotations=small_annotations(k, path, waypoints) if annotated else None,
                 )
             )  # fmt: skip
@@ -93,6 +93,8 @@ def test_dream_prints_the_table_of_the_paper_and_leaves_everything_to_do_it_agai
     assert sum(rate["count"] for rate in scores["classes"].values()) == FRAMES == found["frames"]
     assert scores["mean"] == pytest.approx(np.mean([rate["percent"] for rate in scores["classes"].values()]))
     assert scores["safety"]["refusal_recall"]["count"] == FRAMES // 4
+    assert "told another's wish" in shown
+    assert sum(rate["count"] for rate in scores["told_anothers"]["classes"].values()) == FRAMES
     assert set(found["results"]["controls"]) == {"the expert, who is not told", "the dream itself"}
     assert found["results"]["controls"]["the dream itself"]["classes"]["lane_change"]["percent"] == 100.0
     assert found["results"]["controls"]["the expert, who is not told"]["classes"]["lane_change"]["percent"] == 0.0
@@ -121,7 +123,10 @@ def test_openloop(place: Path, tmp_path: Path):
     assert "black pictures" in shown
     document = json.loads((tmp_path / "openloop.json").read_text())
     (rows,) = document["results"]["contenders"]["net0"]
-    assert set(rows) == {"soft", "hard", "black pictures", "labels in cells"}
+    told_less = {"no commands", "wrong commands", "no target points", "no commands, no target points"}
+    assert set(rows) == {"soft", "hard", "black pictures", "labels in cells", *told_less}
+    errors = [rows[name]["path_ade"] for name in ("soft", *sorted(told_less))]
+    assert len(set(errors)) == len(errors)  # each of them is told something else
     assert document["frames"] == 8
     assert 0.0 < rows["labels in cells"]["path_ade"] < 0.5
     assert rows["labels in cells"]["path_ade"] < rows["soft"]["path_ade"]
