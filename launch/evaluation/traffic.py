@@ -128,6 +128,8 @@ class BackgroundTraffic:
         responses = self._client.apply_batch_sync(batch, False)
         # A car that finds no room is left out: traffic is background, not a part of the task.
         self.actor_ids = [response.actor_id for response in responses if not response.error]
+        for car in self._world.get_actors(self.actor_ids):
+            self._manager.update_vehicle_lights(car, True)
 
     def near(self, places: Sequence[tuple[float, float]], distance: float) -> list[int]:
         """Cars within a distance (m) of one of the places (x, y; m, world)."""
