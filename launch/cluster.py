@@ -1,4 +1,4 @@
-"""The crew of an evaluation on a Ray cluster: the same attempts, on many machines. Ray is imported here only.
+"""The crew of an evaluation on a Ray cluster: the same attempts, on many machines.
 
 The queue, the retries and the ledger stay with the one who started the evaluation. A worker is a Ray task that needs a
 processor and, where the networks run on graphics cards, one of these; it runs one attempt, with server and evaluator on
@@ -15,17 +15,14 @@ from dataclasses import replace
 from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
-from linkvla.launch.environment import keep_ray_to_itself
 from linkvla.launch.evaluation.evaluators.contract import Outcome, RouteTask, Standing
 from linkvla.launch.evaluation.supervisor.attempt import Attempt, AttemptReport, Pair
 from linkvla.launch.evaluation.supervisor.crew import Event, Slot
-from linkvla.model.interface.errors import ConfigurationError, LinkVLAError
+from linkvla.launch.ray_cluster import join
+from linkvla.model.interface.errors import LinkVLAError
 
 if TYPE_CHECKING:
     from ray.util.queue import Queue
-
-LOCAL = "local"
-"""Address that stands for a cluster of this machine alone, made for the occasion."""
 
 _TELL_INTERVAL = 1.0  # s between two reports of where an attempt stands
 _STOP_TIMEOUT = 60.0  # s that the ends of all attempts may take
@@ -37,29 +34,18 @@ class RayCrew:
     Args:
         pair: what is started for each.
         slots: one per worker. That one has a graphics card says that each needs one; Ray chooses which.
-        address: of the cluster; "auto" finds the one of this machine, ``LOCAL`` makes one.
+        address: of the cluster; see ``ray_cluster.join``.
 
     Raises:
         ConfigurationError: Ray is not installed, or there is no cluster.
     """
 
     def __init__(self, pair: Pair, slots: Sequence[Slot], address: str) -> None:
-        ray = _ray()
         self.size = len(slots)
         self._pair = pair
         self._adapters = tuple(slot.adapter for slot in slots)
         self._turns = cycle(self._adapters)
-        self._ray = ray
-        quiet = {"log_to_driver": False, "configure_logging": False}
-        try:
-            if address == LOCAL:
-                ray.init(num_cpus=self.size, include_dashboard=False, _node_ip_address="127.0.0.1", **quiet)
-            else:
-                ray.init(address=address, **quiet)
-        except (ConnectionError, ValueError, RuntimeError) as error:
-            raise ConfigurationError(
-                f"no Ray cluster at {address!r} ({error}); start one with `ray start --head`, or use --cluster local"
-            ) from error
+        self._ray = ray = join(address, len(slots))
         from ray.util.queue import Queue
 
         self._news: Queue = Queue(actor_options={"num_cpus": 0})
@@ -124,14 +110,3 @@ def _attempt(pair: Pair, task: RouteTask, adapters: Sequence[int | None], news: 
         return Attempt(pair, task, tell, threading.Event()).run()
     except LinkVLAError as error:
         return error
-
-
-def _ray() -> Any:
-    keep_ray_to_itself()
-    try:
-        import ray
-    except ImportError as error:
-        raise ConfigurationError(
-            "Ray is not installed; pip install 'linkvla[cluster]', or leave --cluster out"
-        ) from error
-    return ray

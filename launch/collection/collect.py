@@ -32,6 +32,7 @@ def collect(settings: CollectSettings) -> list[Path]:
         TownError: an unknown town.
         ConfigurationError: the folder is in use, or holds shards of other settings; shards could not be made.
     """
+    settings = settings.anywhere()
     for name in settings.towns:  # here, where the message reaches the user, not in each process
         load_town(name, settings.town_directories)
     shards = shards_of(settings)
@@ -94,4 +95,8 @@ def _record(settings: CollectSettings, todo: list[Shard], finished: int) -> dict
 def _crew(settings: CollectSettings) -> Crew:
     from linkvla.launch.collection.makers import open_maker  # heavy: not for a run that has nothing left to do
 
+    if settings.cluster:
+        from linkvla.launch.collection.cluster_crew import RayCrew
+
+        return RayCrew(settings.workers, partial(open_maker, settings), settings.cluster)
     return LocalCrew(settings.workers, partial(open_maker, settings))

@@ -29,6 +29,7 @@ class RecordingShards:
             for record in islice(records, shard.frames):
                 writer.append(record)
                 tell(len(writer))
+            writer.notes |= self._source.notes()
 
 
 def open_maker(settings: CollectSettings) -> Maker:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from linkvla.model.interface.errors import ConfigurationError
@@ -31,7 +31,9 @@ class CollectSettings:
     seed: int = 0
     workers: int = 2
     shard_frames: int = 1000  # frames that a killed worker loses at most
+    cluster: str = ""  # address of a Ray cluster, or "local"; "" = this machine, without Ray
     line_share: float = 0.3  # of the situations, put before the stop line of a light or sign
+    hazard_share: float = 0.2  # of the drawn situations, with a blocked lane or with cars that come towards a left turn
     scene_seeds: int = 2  # different vegetation and facades per town
     episodes: int = 16  # parallel drives per worker, on-policy only
     keep_every: int = 2  # decisions between recorded frames, on-policy only
@@ -46,6 +48,8 @@ class CollectSettings:
             )
         if not 0.0 <= self.line_share <= 1.0:
             raise ConfigurationError(f"the share of situations at stop lines must lie in 0..1, got {self.line_share}")
+        if not 0.0 <= self.hazard_share <= 1.0:
+            raise ConfigurationError(f"the share of hazards must lie in 0..1, got {self.hazard_share}")
         if self.layout not in LAYOUTS:
             raise ConfigurationError(f"the layout must be one of {', '.join(LAYOUTS)}, got {self.layout!r}")
         if self.layout == "simlingo" and self.policy != "expert":
@@ -58,3 +62,17 @@ class CollectSettings:
             raise ConfigurationError("drives along routes are kept in the layout recording; leave simlingo out")
         if not self.towns:
             raise ConfigurationError("name at least one town to record in")
+
+    def anywhere(self) -> CollectSettings:
+        """The same for processes that start in another folder: with absolute paths."""
+
+        def absolute(name: str) -> str:
+            return str(Path(name).resolve()) if Path(name).exists() else name
+
+        return replace(
+            self,
+            out=Path(self.out).resolve(),
+            policy=absolute(self.policy) if self.policy not in ("random", "expert") else self.policy,
+            routes=tuple(map(absolute, self.routes)),
+            town_directories=tuple(Path(folder).resolve() for folder in self.town_directories),
+        )

@@ -50,8 +50,9 @@ def notes_of(settings: CollectSettings, shard: Shard) -> dict[str, Any]:
         "shard": shard.number,
         "frames": shard.frames,
         "towns": list(settings.towns),
-        "routes": list(settings.routes),
+        "routes": [Path(name).name for name in settings.routes],
         "line_share": settings.line_share,
+        "hazard_share": settings.hazard_share,
         "language": settings.language,
     }
 

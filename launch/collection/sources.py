@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator
 from itertools import islice
-from typing import Protocol
+from typing import Any, Protocol
 
 from linkvla.launch.collection.frames import Photographer, record
 from linkvla.launch.collection.rollouts import Policy, rollouts
@@ -28,6 +28,9 @@ class Source(Protocol):
         The iterator is closed as soon as the shard is full; what it holds open (a simulator) has to end then.
         """
 
+    def notes(self) -> dict[str, Any]:
+        """What the manifest should say of the shard that was made last, such as what was left out of it."""
+
 
 class Stages:
     """The towns of a collection, each opened once."""
@@ -44,7 +47,9 @@ class Stages:
             if (name, scene_seed) not in self._opened:
                 self._opened[name, scene_seed] = Stage.open(name, settings.town_directories, scene_seed)
         stages = [self._opened[name, scene_seed] for name in names]
-        return [Sampler(stage, random.Random(rng.random()), settings.line_share) for stage in stages]
+        # In a drive from a drawn situation nobody comes, and nothing is passed.
+        hazards = settings.hazard_share if settings.policy == "random" else 0.0
+        return [Sampler(stage, random.Random(rng.random()), settings.line_share, hazards) for stage in stages]
 
 
 class DrawnSituations:
@@ -62,6 +67,10 @@ class DrawnSituations:
         while True:
             situation = rng.choice(samplers).draw()
             yield record(situation, photographer, photographer.take(situation), rng, language=settings.language)
+
+    def notes(self) -> dict[str, Any]:
+        """See ``Source``."""
+        return {}
 
 
 class Rollouts:
@@ -82,6 +91,10 @@ class Rollouts:
         drives = [rollouts(sampler, self._photographer, self._policy, *options) for sampler in samplers]
         while True:
             yield from islice(rng.choice(drives), settings.episodes)
+
+    def notes(self) -> dict[str, Any]:
+        """See ``Source``."""
+        return {}
 
     def towns(self, shard: Shard) -> tuple[str, ...]:
         """Where a shard is made: as many towns as give their drives room, in turns in an order of the seed's."""

@@ -12,6 +12,21 @@ from linkvla.launch.cli_options import (
     Towns,
 )
 
+Routes = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME|FILE.xml",
+        help="Record drives along these routes in the simulator, with their scenarios and traffic; a benchmark or "
+        "a route file, repeatable. Drawn situations if left out.",
+    ),
+]
+ShardFrames = Annotated[
+    int, typer.Option(metavar="N", min=1, help="Frames per shard; a worker that is killed loses no more.")
+]
+Cluster = Annotated[
+    str, typer.Option(metavar="ADDRESS", help="Record on a Ray cluster: its address, `auto`, or `local`.")
+]
+
 
 def collect(
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder for the recordings, one per shard.")],
@@ -22,14 +37,7 @@ def collect(
             help="Who brings the car into the situations; the labels are always the expert's.",
         ),
     ] = "random",
-    routes: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME|FILE.xml",
-            help="Record drives along these routes in the simulator, with their scenarios and traffic; a benchmark or "
-            "a route file, repeatable. Drawn situations if left out.",
-        ),
-    ] = None,
+    routes: Routes = None,
     frames: Annotated[int, typer.Option(metavar="N", min=1, help="Frames to record.")] = 40_000,
     town: Annotated[
         list[str] | None,
@@ -47,15 +55,23 @@ def collect(
     line_share: Annotated[
         float, typer.Option(metavar="SHARE", min=0.0, max=1.0, help="Of the situations, put before a stop line.")
     ] = 0.3,
+    hazard_share: Annotated[
+        float,
+        typer.Option(
+            metavar="SHARE",
+            min=0.0,
+            max=1.0,
+            help="Of the drawn situations, with a blocked lane, or with cars that come towards a left turn.",
+        ),
+    ] = 0.2,
     language: Annotated[
         bool,
         typer.Option("--language/--no-language", help="With commentary, questions and instructions for each frame."),
     ] = True,
     seed: Seed = 0,
     workers: Annotated[int, typer.Option(metavar="N", min=1, help="Processes.")] = 2,
-    shard_frames: Annotated[
-        int, typer.Option(metavar="N", min=1, help="Frames per shard; a worker that is killed loses no more.")
-    ] = 1000,
+    shard_frames: ShardFrames = 1000,
+    cluster: Cluster = "",
 ) -> None:
     """Record teaching data: what the camera sees, and what the expert would do.
 
@@ -82,10 +98,12 @@ def collect(
             towns=tuple(town or TRAINING_TOWNS),
             town_directories=tuple(towns or ()),
             line_share=line_share,
+            hazard_share=hazard_share,
             language=language,
             seed=seed,
             workers=workers,
             shard_frames=shard_frames,
+            cluster=cluster,
             layout=layout,
         )
     )

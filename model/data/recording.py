@@ -126,8 +126,8 @@ class RecordingWriter:
     seals it. A block that ends in an error leaves an unfinished recording.
 
     ``capacity`` rows are reserved sparsely. ``towns`` fixes the town indices; names not in it are added as they come.
-    ``notes`` goes into the manifest as it is (settings, seeds). ``annotated`` keeps the rows' language. Raises
-    DataError when the folder already holds a recording.
+    ``notes`` go into the manifest as they are when it is closed (settings, seeds). ``annotated`` keeps the rows'
+    language. Raises DataError when the folder already holds a recording.
     """
 
     def __init__(
@@ -153,7 +153,7 @@ class RecordingWriter:
         self._view_shape = tuple(view_shape)
         self._towns = list(towns)
         self._camera = camera or CameraRig()
-        self._notes = dict(notes or {})
+        self.notes = dict(notes or {})
         self._count = 0
         self._specification = _columns(self._view_shape, len(AUXILIARY_CLASSES))
         self._maps: dict[str, np.memmap] = {
@@ -219,7 +219,7 @@ class RecordingWriter:
             "towns": self._towns,
             "camera": self._camera.as_dict(),
             "annotated": self._lines is not None,
-            "notes": self._notes,
+            "notes": self.notes,
             "files": checksums(FolderFiles(self.folder)),
         }
         temporary = self.folder / f"{MANIFEST}.tmp"
