@@ -78,6 +78,13 @@ def test_head_lamps_light_the_road_ahead_of_a_car(renderer):
     assert pictures[1] == pictures[2] > 1.5 * pictures[0]  # by night a car that nobody switched has its lamps on
 
 
+@pytest.mark.parametrize("shape", ["bicycle", "motorcycle", "car", "van", "truck", "bus"])
+def test_all_lamps_may_be_switched_on_whether_a_vehicle_has_them_or_not(renderer, shape):
+    vehicle = RenderActor(shape, Pose(30.0, 3.5, 0.0), (1.0, 0.4, 0.8), (0.5, 0.5, 0.5), lamps=(1 << 11) - 1)
+    frame = renderer.render(_snapshot(NIGHT, vehicle), CAMERA, EYE)
+    assert (frame.material == Material.VEHICLE).any()
+
+
 def test_lamps_that_are_switched_on_show_by_day(renderer):
     def picture(lamps: int, seconds: float = 0.0) -> np.ndarray:
         return renderer.render(_snapshot(Weather(), _car(28.0, lamps=lamps), seconds=seconds), CAMERA, EYE).rgb

@@ -35,7 +35,8 @@ class TemplateBank:
         self.paint = np.concatenate([mesh.paint for mesh in meshes])
         self.material = np.concatenate([mesh.material for mesh in meshes])
         self.look = np.concatenate([mesh.look for mesh in meshes])
-        self.radius = np.array([np.sqrt((mesh.corners**2).sum(-1).max()) for mesh in meshes], np.float32)
+        # A mesh may be empty: the indicators of a vehicle that has none.
+        self.radius = np.sqrt([(mesh.corners**2).sum(-1).max(initial=0.0) for mesh in meshes]).astype(np.float32)
         self.size = np.diff(self.spans, axis=1)[:, 0]  # triangles per template
 
     def _find(self, key: tuple) -> int:
