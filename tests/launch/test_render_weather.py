@@ -130,12 +130,18 @@ def test_dust_takes_the_view(renderer):
     assert dust[40:60, :, 1].std() < 0.6 * clear[40:60, :, 1].std()
 
 
-def test_the_weather_of_the_collection_has_none_of_this():
-    """Networks were taught on it as it was before rain fell and roads mirrored."""
+def test_the_collection_has_all_of_this_and_mostly_daylight():
     rng = random.Random(3)
-    for _ in range(300):
-        air = atmosphere(looks.weather(rng))
-        assert air.gloss == air.streaks == air.night == 0.0
+    air = [atmosphere(looks.weather(rng)) for _ in range(300)]
+    nights, rain, clear = (
+        np.mean([bool(wanted(one)) for one in air])
+        for wanted in (
+            lambda one: one.night > 0.5,
+            lambda one: one.streaks > 0.0,
+            lambda one: one.night == one.streaks == one.gloss == 0.0,
+        )
+    )
+    assert 0.03 < nights < 0.2 and 0.1 < rain < 0.4 and clear > 0.5
 
 
 def test_cars_and_vans_keep_the_bodies_that_networks_know():
