@@ -50,7 +50,7 @@ def notes_of(settings: CollectSettings, shard: Shard) -> dict[str, Any]:
         "shard": shard.number,
         "frames": shard.frames,
         "towns": list(settings.towns),
-        "routes": [Path(name).name for name in settings.routes],
+        "routes": list(settings.routes),
         "line_share": settings.line_share,
         "hazard_share": settings.hazard_share,
         "language": settings.language,
@@ -64,15 +64,17 @@ def check_finished(settings: CollectSettings, shard: Shard) -> None:
     except (OSError, ValueError, KeyError) as error:
         raise ConfigurationError(f"{shard.folder / MANIFEST} cannot be read ({error!r}); remove that folder") from None
     wanted = notes_of(settings, shard)
-    # A checkpoint's folder may have been moved or be named in another way; who drives stays the same.
-    wanted["policy"], found["policy"] = _driver(wanted["policy"]), _driver(found.get("policy"))
     for name, value in wanted.items():
-        if found.get(name) != value:
+        # A setting that the notes do not have is younger than they are.
+        if name in found and _told(name, found[name]) != _told(name, value):
             raise ConfigurationError(
-                f"{shard.folder} was recorded with {name} {found.get(name)}, not {value}; give the same settings, or "
+                f"{shard.folder} was recorded with {name} {found[name]}, not {value}; give the same settings, or "
                 "choose another folder"
             )
 
 
-def _driver(policy: str | None) -> str:
-    return policy if policy in ("random", "expert") else "network"
+def _told(name: str, value: Any) -> Any:
+    """A note as far as it counts: checkpoints and route files may have been moved, or be named in another way."""
+    if name == "policy":
+        return value if value in ("random", "expert") else "network"
+    return [Path(path).name for path in value] if name == "routes" else value

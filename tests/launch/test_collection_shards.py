@@ -1,8 +1,10 @@
 """Collections are made shard by shard: what a run that was killed loses, and what it does not."""
 
+import json
 import os
 import signal
 import time
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -11,7 +13,7 @@ import pytest
 
 from linkvla.launch.collection import CollectSettings, collect
 from linkvla.launch.collection.crew import LocalCrew
-from linkvla.launch.collection.shards import shards_of
+from linkvla.launch.collection.shards import check_finished, notes_of, shards_of
 from linkvla.launch.collection.sources import Rollouts
 from linkvla.model.data.recording import Recording
 from linkvla.model.interface.errors import ConfigurationError, ServerError
@@ -37,6 +39,18 @@ def test_a_shard_depends_on_its_number_alone_and_a_lost_one_is_made_again(tmp_pa
     for changes in ({"seed": 4}, {"policy": "expert"}, {"frames": 6}, {"towns": ("Birch",)}):
         with pytest.raises(ConfigurationError, match="was recorded with"):
             collect(settings_in(tmp_path / "one", **changes))
+
+
+def test_moved_files_and_younger_settings_do_not_keep_a_run_from_going_on(tmp_path):
+    settings = settings_in(tmp_path, policy="/old/net", routes=("/old/some.xml",))
+    (shard, *_) = shards_of(settings)
+    notes = {name: value for name, value in notes_of(settings, shard).items() if name != "line_share"}
+    shard.folder.mkdir()
+    (shard.folder / "manifest.json").write_text(json.dumps({"notes": notes}))
+    check_finished(replace(settings, policy="/new/net", routes=("/new/some.xml",)), shard)
+    for changes in ({"policy": "expert"}, {"routes": ("/old/other.xml",)}, {"seed": 9}):
+        with pytest.raises(ConfigurationError, match="was recorded with"):
+            check_finished(replace(settings, **changes), shard)
 
 
 def test_on_policy_shards_take_turns_with_the_towns(tmp_path):
