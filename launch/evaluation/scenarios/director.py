@@ -12,21 +12,16 @@ import numpy as np
 
 from linkvla.launch.evaluation.facts import EgoFacts, Infraction, RouteLine
 from linkvla.launch.evaluation.route_file import RouteSpec, ScenarioSpec
+from linkvla.launch.evaluation.scenarios.along_lanes import PLAYED_ALONG_LANES
 from linkvla.launch.evaluation.scenarios.at_junctions import PLAYED_AT_JUNCTIONS
 from linkvla.launch.evaluation.scenarios.background import BackgroundActivityParametrizer
 from linkvla.launch.evaluation.scenarios.braking import HardBreakRoute
-from linkvla.launch.evaluation.scenarios.control_loss import ControlLoss
 from linkvla.launch.evaluation.scenarios.crossings import (
     DynamicObjectCrossing,
     ParkingCrossingPedestrian,
     PedestrianCrossing,
 )
-from linkvla.launch.evaluation.scenarios.cut_ins import ParkingCutIn, StaticCutIn
-from linkvla.launch.evaluation.scenarios.cyclists import HazardAtSideLane
-from linkvla.launch.evaluation.scenarios.emergency import YieldToEmergencyVehicle
-from linkvla.launch.evaluation.scenarios.invading_turn import InvadingTurn
 from linkvla.launch.evaluation.scenarios.obstacles import Accident, ConstructionObstacle, ParkedObstacle
-from linkvla.launch.evaluation.scenarios.parking_exit import ParkingExit
 from linkvla.launch.evaluation.scenarios.scene import Scene
 from linkvla.launch.evaluation.scenarios.scenery import NoRoomError, Scenery
 from linkvla.launch.evaluation.scenarios.script import Script
@@ -42,21 +37,13 @@ PLAYED: dict[str, type[Scene]] = {
     "BackgroundActivityParametrizer": BackgroundActivityParametrizer,
     "ConstructionObstacle": ConstructionObstacle,
     "ConstructionObstacleTwoWays": ConstructionObstacle,
-    "ControlLoss": ControlLoss,
     "DynamicObjectCrossing": DynamicObjectCrossing,
     "HardBreakRoute": HardBreakRoute,
-    "HazardAtSideLane": HazardAtSideLane,
-    "HazardAtSideLaneTwoWays": HazardAtSideLane,
-    "InvadingTurn": InvadingTurn,
     "ParkedObstacle": ParkedObstacle,
     "ParkedObstacleTwoWays": ParkedObstacle,
     "ParkingCrossingPedestrian": ParkingCrossingPedestrian,
-    "ParkingCutIn": ParkingCutIn,
-    "ParkingExit": ParkingExit,
     "PedestrianCrossing": PedestrianCrossing,
-    "StaticCutIn": StaticCutIn,
-    "YieldToEmergencyVehicle": YieldToEmergencyVehicle,
-} | PLAYED_AT_JUNCTIONS
+} | PLAYED_ALONG_LANES | PLAYED_AT_JUNCTIONS
 """The built-in route runner's scenes by the leaderboard's scenario type."""
 
 _TRIGGER = 5.0  # m along the route, before the trigger point
