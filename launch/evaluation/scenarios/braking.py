@@ -10,6 +10,7 @@ from linkvla.launch.evaluation.traffic import SLOWER_THAN_LIMIT
 class HardBreakRoute(Scene):
     """Background cars before the ego stop for ten seconds (scenario_runner's scenario of that name)."""
 
+    among_traffic = True
     _STANDSTILL = 10.0  # s
     _REACH = 50.0  # m
     _stopped: list[int] | None = None

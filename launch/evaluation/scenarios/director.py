@@ -134,7 +134,8 @@ class Director:
         self._index = self._line.advance(self._index, facts.location, _WINDOW)
         arc = float(self._line.arcs[self._index])
         events = [scene.step(facts, arc > trigger - _TRIGGER) for trigger, scene in self._scenes]
-        playing = any(arc > trigger - _OWN_STAGE and not scene.over for trigger, scene in self._scenes)
+        own_stage = [(trigger, scene) for trigger, scene in self._scenes if not (scene.over or scene.among_traffic)]
+        playing = any(arc > trigger - _OWN_STAGE for trigger, _ in own_stage)
         self._around.step(facts, arc, playing, self._places)
         return [event for event in events if event is not None]
 

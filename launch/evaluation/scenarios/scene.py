@@ -29,6 +29,8 @@ class Scene(ABC):
     time_limit: ClassVar[float | None] = None
     """Seconds after its beginning by which the ego must be through; later is an infraction (leaderboard: 240 s where
     something blocks the lane)."""
+    among_traffic: ClassVar[bool] = False
+    """Whether background cars are still brought to the ego where it plays, as they have a part in it."""
 
     def __init__(
         self, script: Script, town: carla.Map, scenery: Scenery, traffic: BackgroundTraffic, line: RouteLine
