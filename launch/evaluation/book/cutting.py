@@ -10,7 +10,8 @@ import numpy as np
 
 from linkvla.agent.navigation.road_graph import RoadGraph
 from linkvla.launch.evaluation.book.lines import Line
-from linkvla.launch.evaluation.book.mixes import SHORTEST_APPROACH, Mix
+from linkvla.launch.evaluation.book.mixes import SHORTEST_APPROACH
+from linkvla.launch.evaluation.book.values import Between
 from linkvla.launch.sim.towns.route_xml import keypoints
 from linkvla.model.interface.errors import RouteError
 
@@ -21,23 +22,24 @@ _ASTRAY = 1.5  # m that the traced way may be off the line
 _LENGTH_OFF = 4.0  # m
 
 
-def cut(line: Line, first: int, last: int, mix: Mix, chance: random.Random) -> range | None:
+def cut(line: Line, first: int, last: int, lengths: tuple[Between, Between], chance: random.Random) -> range | None:
     """Indices of the line's waypoints that make a route.
 
     Args:
         line: where.
         first: index of the first trigger.
         last: index where the last scenario is over.
-        mix: lengths.
-        chance: of the approach and the length.
+        lengths: m, from the start to the first trigger, and of the whole.
+        chance: of both.
 
     Returns:
         None where the line has no room for one, passes a place twice, or is not the shortest way.
     """
-    start = _start(line, first, mix.approach.number(chance), mix.approach.most)
+    approach, length = lengths
+    start = _start(line, first, approach.number(chance), approach)
     if start is None:
         return None
-    end = _end(line, start, last, mix.length.number(chance), mix)
+    end = _end(line, start, last, length.number(chance), length)
     if end is None:
         return None
     piece = range(start, end + 1)
@@ -60,17 +62,17 @@ def leads_back(roads: RoadGraph, waypoints: Sequence[carla.Waypoint]) -> bool:
     return bool(off.max() < _ASTRAY)
 
 
-def _start(line: Line, trigger: int, wanted: float, most: float) -> int | None:
-    approaches = range(int(SHORTEST_APPROACH), int(most) + 1)
-    for approach in sorted(approaches, key=lambda metres: abs(metres - wanted)):
-        start = trigger - approach
+def _start(line: Line, trigger: int, wanted: float, approach: Between) -> int | None:
+    approaches = range(int(min(approach.least, SHORTEST_APPROACH)), int(approach.most) + 1)
+    for metres in sorted(approaches, key=lambda one: abs(one - wanted)):
+        start = trigger - metres
         if start >= 0 and line.since_junction[start] > _START_FREE < line.until_junction[start]:
             return start
     return None
 
 
-def _end(line: Line, start: int, over: int, wanted: float, mix: Mix) -> int | None:
-    least, most = max(over + _ROOM, start + int(mix.length.least)), start + int(mix.length.most)
+def _end(line: Line, start: int, over: int, wanted: float, length: Between) -> int | None:
+    least, most = max(over + _ROOM, start + int(length.least)), start + int(length.most)
     ends = range(least, min(most, len(line.waypoints) - 1) + 1)
     for end in sorted(ends, key=lambda index: abs(index - start - wanted)):
         if line.since_junction[end] > _END_BEHIND and line.until_junction[end] > _END_BEFORE:

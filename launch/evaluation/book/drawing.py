@@ -15,6 +15,8 @@ from linkvla.launch.evaluation.book.cutting import cut, leads_back
 from linkvla.launch.evaluation.book.entries import Entry
 from linkvla.launch.evaluation.book.lines import Line, Surveyor
 from linkvla.launch.evaluation.book.mixes import Mix
+from linkvla.launch.evaluation.book.places import Parameters
+from linkvla.launch.evaluation.book.values import Between
 from linkvla.launch.evaluation.book.weather import Sky, draw_sky
 from linkvla.launch.sim.towns import route_xml
 from linkvla.launch.sim.world.town_loader import load_town
@@ -24,9 +26,8 @@ _LINES = 40  # drives through each town in which places are looked for
 _LINE = 700.0  # m
 _TRIES = 4  # draws of a type's parameters in one town
 _BETWEEN = 25  # m from one scenario's end to the next one's trigger
+_NONE = Between(0.0, 0.0)
 _SAME_PLACE = 15.0  # m along a lane; one type is put there once, as long as there are other places
-
-Parameters = Mapping[str, Mapping[str, str]]
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,8 @@ class Drawer:
                 if placed is None:
                     continue
                 triggers, end = placed
-                piece = cut(line, triggers[0], end, self._mix, self._chance)
+                approach = _NONE if drawn[0][0].place.at_start else self._mix.approach
+                piece = cut(line, triggers[0], end, (approach, self._mix.length), self._chance)
                 if piece is not None and leads_back(surveyor.roads, [line.waypoints[index] for index in piece]):
                     self._used |= {_key(entry.type, line, trigger) for (entry, _), trigger in zip(drawn, triggers)}
                     return line, piece, triggers
@@ -139,8 +141,10 @@ class Drawer:
     ) -> tuple[list[int], int] | None:
         """Indices of triggers in a row, and where the last scenario is over; ``again``: in used places too."""
         triggers, end = [], -_BETWEEN
-        for entry, parameters in drawn:
-            later = [spot for spot in entry.place.spots(line, _reach(parameters)) if spot.trigger >= end + _BETWEEN]
+        for number, (entry, parameters) in enumerate(drawn):
+            if number and entry.place.at_start:
+                return None
+            later = [spot for spot in entry.place.spots(line, parameters) if spot.trigger >= end + _BETWEEN]
             free = [spot for spot in later if again or _key(entry.type, line, spot.trigger) not in self._used]
             if not free:
                 return None
@@ -159,10 +163,6 @@ def write_routes(routes: Sequence[DrawnRoute], first_id: int = 0) -> str:
         for one in route.happenings:
             route_xml.add_scenario(scenarios, one.type, one.trigger, one.parameters)
     return route_xml.text_of(root)
-
-
-def _reach(parameters: Parameters) -> float:
-    return float(parameters.get("distance", {}).get("value", 0.0))
 
 
 def _key(kind: str, line: Line, trigger: int) -> tuple:

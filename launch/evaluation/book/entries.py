@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from linkvla.launch.evaluation.book.places import Place, read_place
+from linkvla.launch.evaluation.book.places import Parameters, Place, read_place
 from linkvla.launch.evaluation.book.values import Value, read_value
 from linkvla.launch.evaluation.book.yaml_file import read_mapping
 from linkvla.model.interface.errors import ConfigurationError
@@ -34,8 +34,8 @@ class Entry:
     place: Place
     parameters: Mapping[str, Value]
 
-    def draw(self, chance: random.Random) -> dict[str, dict[str, str]]:
-        """Parameters by name, each as the attributes of its XML element."""
+    def draw(self, chance: random.Random) -> Parameters:
+        """Its parameters."""
         return {name: value.draw(chance) for name, value in self.parameters.items()}
 
 
@@ -58,5 +58,5 @@ def _read_entry(what: str, kind: object, raw: object) -> Entry:
         if not isinstance(name, str) or not _NAME.fullmatch(name):
             raise ConfigurationError(f"{what}: {name!r} cannot be a parameter's name")
         parameters[name] = read_value(f"{what}: {name}", value)
-    place = read_place(what, {key: value for key, value in raw.items() if key != "parameters"})
+    place = read_place(what, {key: value for key, value in raw.items() if key != "parameters"}, parameters)
     return Entry(kind, place, parameters)

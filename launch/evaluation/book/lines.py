@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,17 +12,20 @@ import carla
 import numpy as np
 
 from linkvla.agent.navigation.road_graph import RoadGraph
+from linkvla.launch.evaluation.scenarios.junctions import Crossroads
 from linkvla.launch.evaluation.scenarios.places import sidewalk
+from linkvla.launch.evaluation.scenarios.scenery import NoRoomError
 from linkvla.launch.sim.world.town import Town
 
 STRAIGHT_ON = 35.0  # degrees that a way through a junction may turn and be straight on
-_OPPOSITE = 135.0  # degrees between two headings, from where on one comes towards the other
-_ASIDE = 45.0  # degrees, from where on one comes from the side
 _STEP = 1.0  # m
 _START_SPACING = 11.0  # m between the places where drives may begin
 
 LEFT = ("same", "opposite", "none")
 """What may be to the left of a lane: a driving lane of the same or the opposite direction, or neither."""
+
+ARMS = ("left", "right", "opposite")
+"""Sides from which others may come to a junction."""
 
 RIGHT = ("driving", "parking", "shoulder", "sidewalk", "other")
 """What may be to the right of a lane."""
@@ -90,7 +92,7 @@ class Surveyor:
         self._starts = [point for point in town.map.generate_waypoints(_START_SPACING) if not point.is_junction]
         self._controls = _controls(town)
         self._beside: dict[tuple[int, int, int], Beside] = {}
-        self._headings: dict[int, list[float]] = {}
+        self._sides: dict[tuple[int, int], frozenset[str]] = {}
 
     def line(self, metres: float) -> Line:
         """A drive from anywhere, turning by chance; shorter where a lane ends blindly."""
@@ -118,7 +120,7 @@ class Surveyor:
             if not len(later):
                 break
             leave = int(later[0])
-            before, heading = waypoints[entry], math.remainder(float(yaw[entry]), 360.0)
+            before = waypoints[entry]
             angle = float(yaw[leave] - yaw[entry])
             found.append(
                 Crossing(
@@ -126,23 +128,23 @@ class Surveyor:
                     leave,
                     self._controls.get((before.road_id, before.lane_id), "none"),
                     "straight" if abs(angle) < STRAIGHT_ON else "right" if angle > 0 else "left",
-                    self._arms(waypoints[entry + 1].get_junction(), heading),
+                    self._arms(before),
                 )
             )
         return found
 
-    def _arms(self, junction: carla.Junction, heading: float) -> frozenset[str]:
-        if junction.id not in self._headings:
-            ways = junction.get_waypoints(carla.LaneType.Driving)
-            self._headings[junction.id] = [start.transform.rotation.yaw for start, _ in ways]
-        found = set()
-        for other in self._headings[junction.id]:
-            angle = math.remainder(other - heading, 360.0)
-            if abs(angle) > _OPPOSITE:
-                found.add("opposite")
-            elif abs(angle) > _ASIDE:
-                found.add("left" if angle > 0 else "right")  # who heads to the right comes from the left
-        return frozenset(found)
+    def _arms(self, entry: carla.Waypoint) -> frozenset[str]:
+        key = (entry.road_id, entry.lane_id)
+        if key not in self._sides:
+            self._sides[key] = frozenset(side for side in ARMS if _anyone_from(side, entry))
+        return self._sides[key]
+
+
+def _anyone_from(side: str, entry: carla.Waypoint) -> bool:
+    try:
+        return bool(Crossroads(entry).entries_from(side))
+    except NoRoomError:
+        return False
 
 
 def _controls(town: Town) -> dict[tuple[int, int], str]:

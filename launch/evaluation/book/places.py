@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from linkvla.launch.evaluation.book.lines import LEFT, RIGHT, Beside, Crossing, Line, run_lengths
+from linkvla.launch.evaluation.book.lines import ARMS, LEFT, RIGHT, Beside, Crossing, Line, run_lengths
 from linkvla.launch.evaluation.book.values import Between, read_numbers
 from linkvla.model.interface.errors import ConfigurationError
 
 TURNS = ("left", "straight", "right")
 CONTROLS = ("signal", "stop", "yield", "none")
-ARMS = ("left", "right", "opposite")
 _ANY_BEND = Between(0.0, 360.0)
 _BEFORE = Between(20.0, 28.0)
+
+
+Parameters = Mapping[str, Mapping[str, str]]
+"""A scenario's parameters by name, each as the attributes of its XML element."""
 
 
 class Spot(NamedTuple):
@@ -35,10 +38,13 @@ class LanePlace:
     sidewalk: bool = False  # whether the road must have one, on the right
     before: float = 0.0  # m without a junction before the trigger
     after: float = 30.0  # m without a junction behind what happens
+    behind: bool = False  # whether the ``distance`` of the scenario lies behind the trigger
+    at_start: bool = False  # whether the route has to start at the trigger
     bend: Between = _ANY_BEND  # degrees by which the lane changes its heading, from the trigger to the end
 
-    def spots(self, line: Line, reach: float) -> list[Spot]:
-        """All of them; ``reach`` is the way from the trigger to what happens (m)."""
+    def spots(self, line: Line, parameters: Parameters) -> list[Spot]:
+        """All of them, for a scenario's parameters: its ``distance`` is the way from the trigger to what happens."""
+        reach = 0.0 if self.behind else float(parameters.get("distance", {}).get("value", 0.0))
         fits = {beside: self._fits(beside) for beside in set(line.beside)}
         good = ~line.inside & np.array([fits[beside] for beside in line.beside])
         span = int(reach + self.after)
@@ -63,17 +69,18 @@ class JunctionPlace:
     after: float = 30.0  # m without another junction behind it
     turn: tuple[str, ...] = TURNS
     control: tuple[str, ...] = CONTROLS
-    arms: tuple[str, ...] = ()  # those that it must have
+    arms: tuple[str, ...] = ()  # those that it must have; "$NAME": the one that a parameter names
 
-    def spots(self, line: Line, reach: float) -> list[Spot]:
-        """All of them; ``reach`` does not matter here."""
-        del reach
-        return [spot for crossing in line.crossings for spot in self._before(crossing, line)]
+    at_start = False
+
+    def spots(self, line: Line, parameters: Parameters) -> list[Spot]:
+        """All of them, for a scenario's parameters."""
+        arms = {parameters[arm[1:]]["value"] if arm.startswith("$") else arm for arm in self.arms}
+        suited = [one for one in line.crossings if one.turn in self.turn and one.control in self.control]
+        return [spot for one in suited if arms <= one.arms for spot in self._before(one, line)]
 
     def _before(self, crossing: Crossing, line: Line) -> list[Spot]:
-        if crossing.turn not in self.turn or crossing.control not in self.control:
-            return []
-        if not crossing.arms.issuperset(self.arms) or line.until_junction[crossing.leave] <= self.after:
+        if line.until_junction[crossing.leave] <= self.after:
             return []
         first = crossing.entry + 1  # in the junction
         distances = range(int(self.before.least), min(int(self.before.most), line.since_junction[crossing.entry]) + 1)
@@ -83,42 +90,49 @@ class JunctionPlace:
 Place = LanePlace | JunctionPlace
 
 
-def read_place(what: str, raw: Mapping) -> Place:
-    """``{lane: {...}}`` or ``{junction: {...}}`` as YAML has it; ``what`` it is, for the message.
+def read_place(what: str, raw: Mapping, parameters: Collection[str]) -> Place:
+    """A place as YAML has it.
+
+    Args:
+        what: it is, for the message.
+        raw: ``{lane: {...}}`` or ``{junction: {...}}``.
+        parameters: names of those that the scenario has.
 
     Raises:
         ConfigurationError: neither, or a wish that there is not.
     """
-    kinds = {"lane": _lane_place, "junction": _junction_place}
-    chosen = [kind for kind in kinds if kind in raw]
-    if len(chosen) != 1 or not isinstance(raw[chosen[0]], dict):
-        raise ConfigurationError(f"{what} needs either lane: {{...}} or junction: {{...}}, got {sorted(raw)}")
-    (kind,) = chosen
-    return kinds[kind](f"{what}, {kind}", raw[kind])
+    if len(raw) != 1 or not all(kind in ("lane", "junction") and isinstance(one, dict) for kind, one in raw.items()):
+        raise ConfigurationError(f"{what} needs either lane: {{...}} or junction: {{...}}, got {dict(raw)!r}")
+    if "lane" in raw:
+        return _lane_place(f"{what}, lane", raw["lane"])
+    return _junction_place(f"{what}, junction", raw["junction"], parameters)
 
 
 def _lane_place(what: str, raw: dict) -> LanePlace:
-    _known(what, raw, ("left", "right", "sidewalk", "before", "after", "bend"))
-    if not isinstance(raw.get("sidewalk", False), bool):
-        raise ConfigurationError(f"{what}: sidewalk must be true or false, got {raw['sidewalk']!r}")
+    _known(what, raw, ("left", "right", "sidewalk", "before", "after", "behind", "at_start", "bend"))
+    for key in ("sidewalk", "behind", "at_start"):
+        if not isinstance(raw.get(key, False), bool):
+            raise ConfigurationError(f"{what}: {key} must be true or false, got {raw[key]!r}")
     return LanePlace(
         left=_words(what, raw, "left", LEFT),
         right=_words(what, raw, "right", RIGHT),
         sidewalk=raw.get("sidewalk", False),
         before=read_numbers(f"{what}: before", raw.get("before", 0)).most,
         after=read_numbers(f"{what}: after", raw.get("after", 30)).most,
+        behind=raw.get("behind", False),
+        at_start=raw.get("at_start", False),
         bend=read_numbers(f"{what}: bend", raw["bend"]) if "bend" in raw else _ANY_BEND,
     )
 
 
-def _junction_place(what: str, raw: dict) -> JunctionPlace:
+def _junction_place(what: str, raw: dict, parameters: Collection[str]) -> JunctionPlace:
     _known(what, raw, ("before", "after", "turn", "control", "arms"))
     return JunctionPlace(
         before=read_numbers(f"{what}: before", raw["before"]) if "before" in raw else _BEFORE,
         after=read_numbers(f"{what}: after", raw.get("after", 30)).most,
         turn=_words(what, raw, "turn", TURNS),
         control=_words(what, raw, "control", CONTROLS),
-        arms=_words(what, raw, "arms", ARMS) if "arms" in raw else (),
+        arms=_words(what, raw, "arms", (*ARMS, *(f"${name}" for name in parameters))) if "arms" in raw else (),
     )
 
 
