@@ -256,3 +256,40 @@ def test_a_scene_of_lights_has_no_place_where_there_are_none(maple, crossing, ki
     scene = PLAYED[kind](Script(kind, kind, (place.x, place.y, place.z), {}), maple, scenery, Cars({}), None)
     with pytest.raises(NoRoomError, match="no lights"):
         scene.set_up()
+
+
+class Props:
+    """A scenery that remembers where it put whom."""
+
+    def __init__(self) -> None:
+        self.put, self.gone = [], []
+
+    def vehicle(self, model: str, pose: carla.Transform) -> Driven:
+        self.put.append((pose, Driven(pose)))
+        assert model == "vehicle.diamondback.century"
+        return self.put[-1][1]
+
+    def remove(self, ids: list[int]) -> None:
+        self.gone += ids
+
+
+@pytest.mark.parametrize("turn", [-RIGHT, RIGHT])
+def test_behind_a_turn_a_cyclist_crosses_when_the_ego_comes(maple, crossing, turn):
+    way = way_through(crossing.entry, turn, 30.0, 40.0)
+    place = way[0].transform.location
+    script = Script("x", "VehicleTurningRoute", (place.x, place.y, place.z), {})
+    props = Props()
+    scene = PLAYED["VehicleTurningRoute"](script, maple, props, Cars({}), line_along(way))
+    scene.set_up()
+    ((pose, cyclist),) = props.put
+    meeting = maple.get_waypoint(pose.location).transform  # the nearest driving lane: the ego's, on its right
+    across, offset = meeting.get_right_vector(), pose.location - meeting.location
+    assert across.x * offset.x + across.y * offset.y > 1.5
+    ahead = pose.get_forward_vector()
+    assert ahead.x * across.x + ahead.y * across.y < -0.9
+    scene.step(at(meeting.location.x + 40.0, meeting.location.y, 0.0), True)
+    assert cyclist.speed == 0.0
+    scene.step(at(meeting.location.x + 5.0, meeting.location.y, 1.0), True)
+    assert cyclist.speed == pytest.approx(1.8)
+    scene.step(at(meeting.location.x + 5.0, meeting.location.y, 30.0), True)
+    assert scene.over and props.gone == [cyclist.id]
