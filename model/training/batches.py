@@ -1,14 +1,11 @@
-"""Training batches: samples become lessons, lessons become tensors, prepared on background threads.
+"""Training batches: samples become lessons, lessons become tensors. Who makes them ahead of time: ``reading``.
 
 Every batch is a function of (seed, step) alone, so a resumed run sees exactly the batches that an unbroken one would.
 """
 
 from __future__ import annotations
 
-import itertools
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,8 +17,6 @@ from linkvla.model.processing_linkvla import LinkVLAProcessor
 from linkvla.model.training.mixture import Mixture
 from linkvla.model.training.recipe import Recipe
 from linkvla.model.training.tasks import Lesson, Order, draw_lesson
-
-_PREPARED = 4  # batches waiting for the trainer, for each thread that makes them
 
 
 @dataclass(frozen=True)
@@ -100,7 +95,7 @@ class TrainingBatch:
         parts = (None if part is None else part.to(device) for part in (self.generation, self.understanding))
         return TrainingBatch(*parts, self.counts)
 
-    def pinned(self) -> TrainingBatch:
+    def pin_memory(self) -> TrainingBatch:
         """The same in memory that a GPU fetches from while it computes."""
         parts = (None if part is None else _pinned(part) for part in (self.generation, self.understanding))
         return TrainingBatch(*parts, self.counts)
@@ -125,12 +120,9 @@ def _pinned(value: object) -> object:
 def make_batch(
     mixture: Mixture, processor: LinkVLAProcessor, recipe: Recipe, step: int, *, rank: int = 0, processes: int = 1
 ) -> TrainingBatch:
-    """The batch of one step, ready for a GPU where there is one; where several processes share the step, that of
-    process ``rank``.
-    """
+    """The batch of one step; where several processes share the step, that of process ``rank``."""
     rng = np.random.default_rng([recipe.seed, step * processes + rank])
-    batch = teach(mixture.read(recipe.batch_size, rng), processor, recipe, rng)
-    return batch.pinned() if torch.cuda.is_available() and recipe.engine != "threads" else batch
+    return teach(mixture.read(recipe.batch_size, rng), processor, recipe, rng)
 
 
 def teach(
@@ -203,17 +195,3 @@ def _scene(samples: Sequence[Sample]) -> Scene | None:
 
 def _learnt(part: Part | None) -> int:
     return 0 if part is None else int((part.driving.labels[:, 1:] != IGNORED).sum())
-
-
-def prefetch(make: Callable[[int], TrainingBatch], first_step: int, threads: int = 1) -> Iterator[TrainingBatch]:
-    """Endless batches from ``first_step`` on, in order, made by background threads; closing the iterator ends them."""
-    pool = ThreadPoolExecutor(threads, thread_name_prefix="linkvla-batches")
-    ahead = _PREPARED * threads
-    waiting = deque(pool.submit(make, first_step + n) for n in range(ahead))
-    try:
-        for step in itertools.count(first_step + ahead):
-            batch = waiting.popleft().result()
-            waiting.append(pool.submit(make, step))
-            yield batch
-    finally:
-        pool.shutdown(cancel_futures=True)

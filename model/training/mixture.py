@@ -48,6 +48,7 @@ class Mixture:
         interpolation: str = "area",
         picture_versions: int = 0,
     ) -> None:
+        self._opened = (tuple(folders), view_shape, interpolation, picture_versions)
         if not folders:
             raise DataError("no recordings given; record some with `linkvla collect`")
         groups = [open_sources(folder.folder, view_shape, interpolation, picture_versions) for folder in folders]
@@ -67,6 +68,10 @@ class Mixture:
 
     def __len__(self) -> int:
         return int(self._starts[-1])
+
+    def __reduce__(self) -> tuple[type[Mixture], tuple]:
+        """In another process the folders are opened anew."""
+        return type(self), self._opened
 
     @property
     def camera(self) -> CameraRig:

@@ -111,6 +111,7 @@ class Recipe:
     gradient_checkpointing: bool = False  # less memory for a third more time; GPUs only
     packed: bool = False  # the language model reads a batch as one row without padding; pays from some 500 wide on
     readers: int = 1  # threads that prepare batches
+    reader_processes: bool = False  # processes instead of the threads; pays where the trainer waits for batches
     seed: int = 0
     checkpoint_seconds: float = 120.0
     evaluation_samples: int = 8192  # seen between two evaluations

@@ -21,7 +21,7 @@ from linkvla.model.data.source import open_sources
 from linkvla.model.interface.errors import ConfigurationError
 from linkvla.model.processing_linkvla import LinkVLAProcessor
 from linkvla.model.training.adapter import Description, save_adapter
-from linkvla.model.training.batches import TrainingBatch, make_batch, prefetch
+from linkvla.model.training.batches import TrainingBatch, make_batch
 from linkvla.model.training.building import build
 from linkvla.model.training.diary import Diary
 from linkvla.model.training.engine import TOTAL, Engine, make_engine
@@ -30,6 +30,7 @@ from linkvla.model.training.lora import lora_settings
 from linkvla.model.training.merge import ADAPTER_FOLDER
 from linkvla.model.training.mixture import DataSource, Mixture
 from linkvla.model.training.objectives.objective import Objective
+from linkvla.model.training.reading import prepared
 from linkvla.model.training.recipe import Recipe
 from linkvla.model.training.report import StepReport, TrainingResult, goodness
 from linkvla.model.training.signals import stop_signals
@@ -193,7 +194,7 @@ def _loop(
     recipe, progress, engine = trainer.recipe, trainer.progress, trainer.engine
     make = partial(make_batch, mixture, trainer.processor, recipe, rank=engine.rank, processes=engine.processes)
     saved = progress.seconds  # which all processes agree upon
-    with closing(prefetch(make, progress.step, recipe.readers)) as batches:
+    with closing(prepared(make, progress.step, recipe)) as batches:
         mark = time.monotonic()
         while not trainer.done:
             began = time.monotonic()
