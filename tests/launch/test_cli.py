@@ -23,6 +23,7 @@ COMMANDS = (
     "sim",
     "run",
     "evaluate",
+    "routes",
     "collect",
     "train",
     "merge",
