@@ -37,11 +37,16 @@ def test_a_script_holds_trigger_and_parameters():
     ("inside", "asked", "message"),
     [
         ("", lambda script: script, "no <trigger_point>"),
-        ('<trigger_point x="1" y="2" />', lambda script: script, "trigger_point z must be a finite number"),
+        (
+            TRIGGER + '<distance value="5000" />',
+            lambda script: script.number("distance", 1.0),
+            "distance must be a number from -500 to 500",
+        ),
+        ('<trigger_point x="1" y="2" />', lambda script: script, "trigger_point z must be a number from -100000"),
         (TRIGGER + '<distance value="far" />', lambda script: script.number("distance", 1.0), "distance must be"),
-        (TRIGGER + '<distance value="nan" />', lambda script: script.number("distance", 1.0), "finite"),
+        (TRIGGER + '<distance value="nan" />', lambda script: script.number("distance", 1.0), "must be a number"),
         (TRIGGER + '<flow from="9" to="2" />', lambda script: script.interval("flow", (0.0, 1.0)), "from 9 down to 2"),
-        (TRIGGER + '<flow from="9" />', lambda script: script.interval("flow", (0.0, 1.0)), "flow must be a finite"),
+        (TRIGGER + '<flow from="9" />', lambda script: script.interval("flow", (0.0, 1.0)), "flow must be a number"),
         (TRIGGER + '<direction value="up" />', lambda script: script.side, "right or left, got 'up'"),
     ],
 )

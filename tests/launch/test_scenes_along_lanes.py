@@ -111,7 +111,7 @@ def test_a_line_up_a_lane_ends_at_its_last_waypoint(lane):
     ("inside", "message"),
     [
         ("", "needs <start_actor_flow x= y= z=/>"),
-        ('<start_actor_flow x="1" y="2"/>', "start_actor_flow z must be a finite number"),
+        ('<start_actor_flow x="1" y="2"/>', "start_actor_flow z must be a number from -100000"),
     ],
 )
 def test_a_flow_without_its_places_is_refused_with_the_reason(town, lane, inside, message):

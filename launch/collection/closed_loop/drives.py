@@ -22,12 +22,13 @@ from linkvla.launch.evaluation.route_runner import RouteRun
 from linkvla.launch.evaluation.run_settings import RunSettings
 from linkvla.model.data.recording import Record, Tag
 from linkvla.model.data.view import CameraRig
-from linkvla.model.interface.errors import ConfigurationError, ServerError
+from linkvla.model.interface.errors import ServerError
 
 logger = logging.getLogger(__name__)
 
 _LONGEST = 2400  # ticks of one drive, two minutes
 _IN_A_ROW = 4  # drives in one town
+_USELESS = 25  # drives in a row
 _CRASHES = 3  # of the simulator in a row
 _FAILED = ("collisions_vehicle", "collisions_pedestrian", "collisions_layout", "red_light", "stop_infraction")
 
@@ -50,13 +51,13 @@ class Drives:
         Raises:
             RouteError: a route that cannot be driven.
             CheckpointError, ConfigurationError: a driver that cannot be set up.
-            ServerError: the simulator crashed several times in a row.
+            ServerError: the simulator crashed several times in a row, or no drive was of use for long.
         """
         settings, routes = self._settings, self._routes
         rng = random.Random(f"{settings.seed}-{shard.number}-drives")
         plan = _in_turns(routes, rng)
         self._drives.clear()
-        crashes = 0
+        crashes = useless = 0
         while crashes < _CRASHES:
             with SimServer(towns=settings.town_directories, town=routes[0].town) as server:
                 while True:
@@ -64,8 +65,11 @@ class Drives:
                     if records.SIMULATION_CRASHED in record.status:
                         crashes += 1
                         break
-                    crashes = 0
-                    yield from self._worth_learning(lesson, record)
+                    learnt = self._worth_learning(lesson, record)
+                    yield from learnt
+                    crashes, useless = 0, 0 if learnt else useless + 1
+                    if useless == _USELESS:
+                        raise ServerError(f"{useless} drives in a row taught nothing; the last: {record.status}")
             logger.warning("%s: the simulator crashed; starting another\n%s", record.route_id, record.error)
         raise ServerError(f"the simulator crashed {crashes} times in a row; the log above says how")
 
@@ -86,13 +90,14 @@ class Drives:
             for _ in ticks:
                 if lessons[0].over:
                     break
-        if any(blame in run.record.status for blame in (records.AGENT_CRASHED, records.AGENT_SETUP)):
-            raise ConfigurationError(f"route {route.id}: {run.record.status}\n{run.record.error}")
         return lessons[0], run.record
 
     def _worth_learning(self, lesson: Lesson, record: RouteRecord) -> list[Record]:
-        if self._settings.policy == "expert" and any(record.infractions.get(kind) for kind in _FAILED):
-            logger.info("%s: the teacher failed (%s); left out", record.route_id, record.status)
+        broken = any(blame in record.status for blame in (records.AGENT_CRASHED, records.AGENT_SETUP))
+        wrong = self._settings.policy == "expert" and any(record.infractions.get(kind) for kind in _FAILED)
+        if broken or wrong:
+            logger.log(logging.WARNING if broken else logging.INFO, "%s is left out: %s\n%s", record.route_id,
+                       record.status, record.error)  # fmt: skip
             self._drives[f"left out: {record.status}"] += 1
             return []
         self._drives[record.status] += 1

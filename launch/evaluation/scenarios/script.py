@@ -8,6 +8,12 @@ from xml.etree import ElementTree
 from linkvla.launch.evaluation.route_file import ScenarioSpec, finite
 from linkvla.model.interface.errors import RouteError
 
+_LARGEST = 500.0
+"""Of a number (m, s, m/s, degrees): official files stay below 300, and far along branching lanes a map never ends."""
+
+_FARTHEST = 1e5
+"""Metres of a place or of an interval."""
+
 SIDES = {"right": 1.0, "left": -1.0}
 """Sign along a lane's right vector."""
 
@@ -42,7 +48,7 @@ class Script:
     def number(self, name: str, default: float) -> float:
         """A parameter that is a number; raises RouteError where it is not."""
         text = self.parameters.get(name)
-        return default if text is None else _number(text, f"scenario {self.name!r}, {name}")
+        return default if text is None else _number(text, f"scenario {self.name!r}, {name}", _LARGEST)
 
     def interval(self, name: str, default: tuple[float, float]) -> tuple[float, float]:
         """A parameter that is a least and a greatest number; raises RouteError where it is not."""
@@ -74,8 +80,8 @@ class Script:
         return SIDES[direction]
 
 
-def _number(text: str, what: str) -> float:
+def _number(text: str, what: str, largest: float = _FARTHEST) -> float:
     value = finite(text)
-    if value is None:
-        raise RouteError(f"{what} must be a finite number, got {text!r}")
+    if value is None or abs(value) > largest:
+        raise RouteError(f"{what} must be a number from {-largest:g} to {largest:g}, got {text!r}")
     return value
