@@ -31,19 +31,23 @@ from linkvla.model.interface.errors import RouteError
 
 logger = logging.getLogger(__name__)
 
-PLAYED: dict[str, type[Scene]] = {
-    "Accident": Accident,
-    "AccidentTwoWays": Accident,
-    "BackgroundActivityParametrizer": BackgroundActivityParametrizer,
-    "ConstructionObstacle": ConstructionObstacle,
-    "ConstructionObstacleTwoWays": ConstructionObstacle,
-    "DynamicObjectCrossing": DynamicObjectCrossing,
-    "HardBreakRoute": HardBreakRoute,
-    "ParkedObstacle": ParkedObstacle,
-    "ParkedObstacleTwoWays": ParkedObstacle,
-    "ParkingCrossingPedestrian": ParkingCrossingPedestrian,
-    "PedestrianCrossing": PedestrianCrossing,
-} | PLAYED_ALONG_LANES | PLAYED_AT_JUNCTIONS
+PLAYED: dict[str, type[Scene]] = (
+    {
+        "Accident": Accident,
+        "AccidentTwoWays": Accident,
+        "BackgroundActivityParametrizer": BackgroundActivityParametrizer,
+        "ConstructionObstacle": ConstructionObstacle,
+        "ConstructionObstacleTwoWays": ConstructionObstacle,
+        "DynamicObjectCrossing": DynamicObjectCrossing,
+        "HardBreakRoute": HardBreakRoute,
+        "ParkedObstacle": ParkedObstacle,
+        "ParkedObstacleTwoWays": ParkedObstacle,
+        "ParkingCrossingPedestrian": ParkingCrossingPedestrian,
+        "PedestrianCrossing": PedestrianCrossing,
+    }
+    | PLAYED_ALONG_LANES
+    | PLAYED_AT_JUNCTIONS
+)
 """The built-in route runner's scenes by the leaderboard's scenario type."""
 
 _TRIGGER = 5.0  # m along the route, before the trigger point
