@@ -31,7 +31,8 @@ class ExpertDriver:
     """What the expert adds to an ``AutonomousAgent`` base, ours or an evaluator's.
 
     For observers and recorders: ``last_plan``, ``last_command``, ``control_source``, and what decided about the plan:
-    ``arc`` (m along ``route``), ``pose`` (x, y in m, yaw in rad, world), ``speed`` (m/s), ``leaders`` and ``stop_arcs``.
+    ``arc`` (m along ``route``), ``pose`` (x, y in m, yaw in rad, world), ``speed`` (m/s), ``leaders`` and
+    ``stop_arcs``.
     """
 
     tracks: type[Enum] = Track
