@@ -6,6 +6,7 @@ import signal
 import time
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import psutil
@@ -60,6 +61,12 @@ def test_on_policy_shards_take_turns_with_the_towns(tmp_path):
     assert len(visits) == 12 and {visits.count(name) for name in settings.towns} == {2, 3}
 
 
+@pytest.fixture
+def findable(monkeypatch):
+    """Processes that are started find this file, whoever started the tests."""
+    monkeypatch.syspath_prepend(Path(__file__).parents[2])
+
+
 def make(folder, shard, tell):
     """Stands in for a maker: what happens in each shard is told by the number."""
     (folder / f"pid-{os.getpid()}").touch()
@@ -78,7 +85,7 @@ def open_make(folder):
     return partial(make, folder)
 
 
-def test_who_dies_or_fails_takes_only_its_own_shard_along(tmp_path):
+def test_who_dies_or_fails_takes_only_its_own_shard_along(tmp_path, findable):
     shards = shards_of(settings_in(tmp_path, frames=4, shard_frames=1))
     news = list(LocalCrew(1, partial(open_make, tmp_path)).work([*shards, shards[0]]))
     ends = [(piece.shard, piece.hopeless) for piece in news if piece.over]
@@ -89,7 +96,7 @@ def test_who_dies_or_fails_takes_only_its_own_shard_along(tmp_path):
     assert len(list(tmp_path.glob("pid-*"))) == 2, "only the one that died was replaced"
 
 
-def test_leaving_ends_the_processes(tmp_path):
+def test_leaving_ends_the_processes(tmp_path, findable):
     shards = shards_of(settings_in(tmp_path, frames=5, shard_frames=1))
     news = LocalCrew(1, partial(open_make, tmp_path)).work(shards[4:])
     assert next(news).shard == 4
