@@ -6,7 +6,6 @@ import signal
 import time
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import psutil
@@ -59,12 +58,6 @@ def test_on_policy_shards_take_turns_with_the_towns(tmp_path):
     source = Rollouts(settings, policy=None)
     visits = [name for shard in shards_of(settings) for name in source.towns(shard)]
     assert len(visits) == 12 and {visits.count(name) for name in settings.towns} == {2, 3}
-
-
-@pytest.fixture
-def findable(monkeypatch):
-    """Processes that are started find this file, whoever started the tests."""
-    monkeypatch.syspath_prepend(Path(__file__).parents[2])
 
 
 def make(folder, shard, tell):

@@ -65,7 +65,7 @@ class Until:
 
 
 @pytest.mark.system
-def test_processes_make_the_batches_that_threads_make(tiny, record_folder):
+def test_processes_make_the_batches_that_threads_make(tiny, record_folder, findable):
     """Two, so that they must take turns; what is wrong with the data is told in one line; afterwards none is left."""
     sources = [DataSource(record_folder(12)), DataSource(record_folder(5, "other", seed=1), share=0.4)]
     recipe = Recipe(total_samples=1, batch_size=4, seed=3, readers=2, reader_processes=True)
@@ -87,6 +87,6 @@ class Vanishing:
 
 
 @pytest.mark.system
-def test_a_reader_that_dies_is_told_of():
+def test_a_reader_that_dies_is_told_of(findable):
     with pytest.raises(DataError, match=r"a reader process has died.*--resume"):
         by_step(Vanishing(), 0, 1, reader_processes=True)
