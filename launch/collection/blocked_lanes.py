@@ -21,8 +21,8 @@ from linkvla.agent.expert.road_users import Traffic
 from linkvla.agent.expert.surroundings import Nature, Other
 from linkvla.agent.navigation.dense_route import DenseRoute
 from linkvla.launch.collection import looks
+from linkvla.launch.collection.beside_route import pose_beside
 from linkvla.launch.sim.render.snapshot import RenderActor
-from linkvla.launch.sim.world.pose import Pose
 
 _AHEAD = (-4.0, 45.0)  # m from the ego to the nearest thing, which it may be beside already
 _CLEAR_BEFORE, _CLEAR_BEHIND = 18.0, 14.0  # m of road without a junction around it
@@ -67,11 +67,7 @@ class Thing:
 
     def drawn(self, route: DenseRoute) -> RenderActor:
         """For the renderer."""
-        x, y, z, yaw, pitch = route.at(self.arc)
-        pose = Pose(
-            float(x - math.sin(yaw) * self.lateral), float(y + math.cos(yaw) * self.lateral), float(z),
-            pitch=math.degrees(pitch), yaw=math.degrees(yaw + self.heading),
-        )  # fmt: skip
+        pose = pose_beside(route, self.arc, self.lateral, self.heading)
         return RenderActor(self.shape, pose, self.half_extent, self.colour, lamps=self.lamps, seed=self.seed)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from linkvla.agent.expert.planner import EGO_HALF_LENGTH, ExpertPlanner, Leader
 from linkvla.agent.navigation.dense_route import DenseRoute
+from linkvla.launch.collection.beside_route import pose_beside
 from linkvla.launch.collection.blocked_lanes import Blockade
 from linkvla.launch.collection.navigation import SparsePlan
 from linkvla.launch.collection.right_of_way import left_turns, turn_at, waits_for
@@ -49,11 +50,7 @@ class RoadUser:
 
     def drawn(self, route: DenseRoute) -> RenderActor:
         """For the renderer."""
-        x, y, z, yaw, pitch = route.at(self.arc)
-        pose = Pose(
-            float(x - math.sin(yaw) * self.lateral), float(y + math.cos(yaw) * self.lateral), float(z),
-            pitch=math.degrees(pitch), yaw=math.degrees(yaw + self.heading),
-        )  # fmt: skip
+        pose = pose_beside(route, self.arc, self.lateral, self.heading)
         return RenderActor(self.shape, pose, self.half_extent, self.colour, brake=self.braking, seed=self.seed)
 
 
