@@ -14,8 +14,8 @@ import carla
 from linkvla.launch.evaluation.facts import EgoFacts
 from linkvla.launch.evaluation.scenarios.places import ahead, shifted, sidewalk
 from linkvla.launch.evaluation.scenarios.scene import Scene
+from linkvla.launch.evaluation.scenarios.wings import Wings
 
-_OUT_OF_SIGHT = 200.0  # m below the ground
 _STANDS = 1.2  # m from the ground to the middle of a pedestrian
 
 
@@ -29,7 +29,7 @@ class Crossing(Scene):
         """Place everybody."""
         self._setting_off: float | None = None
         self._walkers: list[tuple[carla.Walker, carla.Vector3D, float, float]] = []
-        self._waiting: list[tuple[carla.Walker, carla.Transform]] = []
+        self._wings = Wings()
         self._other_ids: list[int] = []
         self._people()
 
@@ -39,17 +39,12 @@ class Crossing(Scene):
 
     def _add(self, pose: carla.Transform, speed: float, distance: float) -> None:
         walker = self._scenery.walker(pose)
-        walker.set_simulate_physics(False)
-        walker.set_location(pose.location - carla.Location(z=_OUT_OF_SIGHT))
-        self._waiting.append((walker, pose))
+        self._wings.take(walker, pose)
         self._walkers.append((walker, pose.get_forward_vector(), speed, distance / speed))
 
     def play(self, facts: EgoFacts, since: float) -> None:
         """Appear, set off when the ego is near; once all have crossed, it is over."""
-        while self._waiting:
-            walker, pose = self._waiting.pop()
-            walker.set_transform(pose)
-            walker.set_simulate_physics(True)
+        self._wings.enter()
         if self._setting_off is None:
             distance = carla.Location(*facts.location).distance(self._meeting)
             if distance < self.nearest or distance < self.reaction * facts.speed:
