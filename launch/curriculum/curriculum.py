@@ -31,9 +31,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from linkvla.agent.text_file import read_text
+from linkvla.launch.yaml_file import read_mapping, shipped_or_own
 from linkvla.model.interface.errors import ConfigurationError
 
 CHOOSE = "choose"
@@ -45,7 +43,6 @@ RESERVED = ("checkpoint", "checkpoints")
 
 _KEYS = ("name", "command", "options", "run", "among")
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
-_MAX_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True)
@@ -112,14 +109,9 @@ def read_curriculum(name_or_file: str) -> Curriculum:
     Raises:
         ConfigurationError: there is none, or it makes no sense; names file and stage.
     """
-    path = Path(name_or_file)
-    if path.suffix not in (".yaml", ".yml"):
-        path = SHIPPED / f"{name_or_file}.yaml"
-        if not path.is_file():
-            known = ", ".join(sorted(file.stem for file in SHIPPED.glob("*.yaml")))
-            raise ConfigurationError(f"no recipe is called {name_or_file!r}; there are {known}, or give a .yaml file")
-    values = _values(path)
-    if not isinstance(values, dict) or set(values) - {"about", "stages"} or not isinstance(values.get("stages"), list):
+    path = shipped_or_own(name_or_file, SHIPPED, "recipe")
+    values = read_mapping(path, "recipe")
+    if set(values) - {"about", "stages"} or not isinstance(values.get("stages"), list):
         raise ConfigurationError(f"{path}: a recipe is a mapping with `about` and a list `stages`")
     stages = []
     for number, value in enumerate(values["stages"], 1):
@@ -131,13 +123,6 @@ def read_curriculum(name_or_file: str) -> Curriculum:
         return Curriculum(path.stem, str(values.get("about") or "").strip(), tuple(stages))
     except ConfigurationError as error:
         raise ConfigurationError(f"{path}: {error}") from None
-
-
-def _values(path: Path) -> object:
-    try:
-        return yaml.safe_load(read_text(path, _MAX_BYTES, "recipe"))
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise ConfigurationError(f"{path} is not valid YAML: {error}") from error
 
 
 def _stage(value: object) -> Stage:

@@ -18,8 +18,9 @@ import carla
 import numpy as np
 
 from linkvla.launch.evaluation.facts import EgoFacts, RouteLine
+from linkvla.launch.evaluation.scenarios.places import lanes_beside
 from linkvla.launch.evaluation.traffic import BackgroundTraffic, CarState
-from linkvla.launch.evaluation.traffic_places import Arm, beside, junctions_of, oncoming
+from linkvla.launch.evaluation.traffic_places import Arm, junctions_of, oncoming
 
 _EVERY = 10  # ticks between two looks around
 _FAR = 90.0  # m from the ego; who is farther off may be called
@@ -158,7 +159,9 @@ class TrafficAround:
     def _put_on_route(self, facts: EgoFacts, arc: float, distance: float, speed: float) -> bool:
         """Whether there was somebody to put in the ego's lane or beside it, so far before the ego (m)."""
         waypoint = self._waypoint(arc + distance)
-        return waypoint is not None and self._call(facts, self._chance.choice(beside(waypoint)), speed) is not None
+        return (
+            waypoint is not None and self._call(facts, self._chance.choice(lanes_beside(waypoint)), speed) is not None
+        )
 
     def _call(self, facts: EgoFacts, lane: carla.Waypoint, speed: float) -> int | None:
         """Put a car that nobody needs on a lane; None where it would be seen to appear, or has no room."""

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 import carla
 
 from linkvla.launch.evaluation.facts import RouteLine
-from linkvla.launch.evaluation.scenarios.places import behind, to_the_side
+from linkvla.launch.evaluation.scenarios.junctions import entries
+from linkvla.launch.evaluation.scenarios.places import behind, same_way, to_the_side
 
 ARM_LENGTH = 60.0  # m before its junction, at most, where a car of an arm appears
 SHORTEST_ARM = 15.0  # m; from a shorter arm nobody comes, since he would appear in the junction
-_INTO_JUNCTION = 1.0  # m
-_MOST_STEPS = 10  # of those, to get out of a junction again
 
 
 @dataclass(frozen=True)
@@ -50,11 +49,7 @@ def junctions_of(line: RouteLine, town: carla.Map) -> list[JunctionOnRoute]:
 
 def _arms(junction: carla.Junction, own: carla.Waypoint) -> tuple[Arm, ...]:
     """The lanes that lead into a junction, in the order of their roads, without those of the way that is ``own``."""
-    lanes: dict[tuple[int, int], carla.Waypoint] = {}
-    for first, _ in junction.get_waypoints(carla.LaneType.Driving):
-        before = _before(first)
-        if before is not None and not _same_way(before, own):
-            lanes.setdefault((before.road_id, before.lane_id), before)
+    lanes = {(lane.road_id, lane.lane_id): lane for lane in entries(junction) if not same_way(lane, own)}
     arms = []
     for _, last in sorted(lanes.items()):
         place = behind(last, ARM_LENGTH)
@@ -64,33 +59,7 @@ def _arms(junction: carla.Junction, own: carla.Waypoint) -> tuple[Arm, ...]:
     return tuple(arms)
 
 
-def _before(inside: carla.Waypoint) -> carla.Waypoint | None:
-    """The last waypoint before a junction on the way to one in it."""
-    for _ in range(_MOST_STEPS):
-        reached = inside.previous(_INTO_JUNCTION)
-        if not reached:
-            return None
-        inside = reached[0]
-        if not inside.is_junction:
-            return inside
-    return None
-
-
-def _same_way(one: carla.Waypoint, other: carla.Waypoint) -> bool:
-    return one.road_id == other.road_id and one.lane_id * other.lane_id > 0
-
-
-def beside(waypoint: carla.Waypoint) -> list[carla.Waypoint]:
-    """The lane and its neighbours that go the same way."""
-    neighbours = [lane for side in (-1.0, 1.0) for lane in _driving_lanes(waypoint, side) if _same_way(lane, waypoint)]
-    return [waypoint, *neighbours]
-
-
 def oncoming(waypoint: carla.Waypoint) -> list[carla.Waypoint]:
     """The lanes of the same road that go the other way, from the middle outwards."""
-    return [lane for lane in _driving_lanes(waypoint, -1.0) if not _same_way(lane, waypoint)]
-
-
-def _driving_lanes(waypoint: carla.Waypoint, side: float) -> list[carla.Waypoint]:
-    lanes = [lane for lane, _ in to_the_side(waypoint, side)][1:]
-    return [lane for lane in lanes if lane.lane_type == carla.LaneType.Driving]
+    lanes = [lane for lane, _ in to_the_side(waypoint, -1.0) if lane.lane_type == carla.LaneType.Driving]
+    return [lane for lane in lanes if not same_way(lane, waypoint)]

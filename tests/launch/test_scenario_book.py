@@ -78,6 +78,7 @@ def test_a_value_that_makes_no_sense_is_refused(raw):
         ("Accident: {lane: {}, parameters: {distance: [1]}}", "distance must be"),
         ("- Accident", "must hold a table"),
         ("Accident: {", "not valid YAML"),
+        ("Accident: " + "[" * 20000, "not valid YAML"),
     ],
 )
 def test_a_book_that_makes_no_sense_is_refused_with_its_reason(tmp_path, text, message):

@@ -10,9 +10,10 @@ from linkvla.agent.navigation.road_graph import trace_route
 from linkvla.launch.evaluation.benchmarks import SHIPPED
 from linkvla.launch.evaluation.facts import EgoFacts, RouteLine
 from linkvla.launch.evaluation.route_file import read_routes
+from linkvla.launch.evaluation.scenarios.places import lanes_beside
 from linkvla.launch.evaluation.traffic import CarState, Wishes
 from linkvla.launch.evaluation.traffic_around import TrafficAround
-from linkvla.launch.evaluation.traffic_places import beside, junctions_of, oncoming
+from linkvla.launch.evaluation.traffic_places import junctions_of, oncoming
 from linkvla.launch.sim.world.town_loader import load_town
 
 HIDDEN = 50.0  # m; nearer ones may only appear where the ego does not look
@@ -89,7 +90,7 @@ def test_the_arms_of_a_junction_are_all_lanes_to_it_but_the_routes_own(line, map
 def test_lanes_beside_go_along_and_oncoming_ones_against(line, maple):
     waypoint = maple.get_waypoint(carla.Location(*line.points[20]))
     along = waypoint.transform.get_forward_vector()
-    lanes = [(lane, 1.0) for lane in beside(waypoint)] + [(lane, -1.0) for lane in oncoming(waypoint)]
+    lanes = [(lane, 1.0) for lane in lanes_beside(waypoint)] + [(lane, -1.0) for lane in oncoming(waypoint)]
     assert {sign for _, sign in lanes} == {1.0, -1.0}
     for lane, sign in lanes:
         forward = lane.transform.get_forward_vector()

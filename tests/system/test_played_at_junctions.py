@@ -8,29 +8,19 @@ from xml.etree import ElementTree
 import carla
 import pytest
 
-from linkvla.agent.expert.expert_agent import ExpertAgent
 from linkvla.agent.expert.watchful import WatchfulAgent
 from linkvla.launch.evaluation.route_file import RouteSpec, read_routes
 from linkvla.launch.evaluation.route_runner import RouteRun
 from linkvla.launch.evaluation.run_settings import RunSettings
 from linkvla.launch.evaluation.scenarios.junctions import Crossroads, way_through
 from linkvla.launch.sim.world.town_loader import load_town
+from tests.system.careless import Careless
 
 pytestmark = pytest.mark.system
 
 LEFT, STRAIGHT, RIGHT = -90.0, 0.0, 90.0
 BEFORE, TRIGGER, BEYOND = 70, 40, 60  # m before the junction, before the junction, behind it
 FLOW = '<flow_speed value="9" /><source_dist_interval from="25" to="45" />'
-
-
-class Hasty(ExpertAgent):
-    """Drives along the route as if nobody were there, but heeds lights."""
-
-    def _look(self, snapshot, speed):
-        traffic = super()._look(snapshot, speed)
-        traffic.leaders = list
-        traffic.crossing = lambda ego_arcs: []
-        return traffic
 
 
 def route_through(place: tuple[float, float], turn: float, kind: str, inside: str, folder: Path) -> RouteSpec:
@@ -90,7 +80,7 @@ def test_a_flow_is_given_way_to_and_the_lights_are_as_they_were(server, tmp_path
     assert (drive.record.status, drive.events) == ("Completed", set())
     assert drive.stood > 0.5 and len(drive.types) >= 2
     assert light_times(server) == before
-    hasty = Drive(server, route, Hasty)
+    hasty = Drive(server, route, Careless)
     assert hasty.events == {"collisions_vehicle"}
 
 

@@ -10,11 +10,11 @@ import carla
 import pytest
 
 import linkvla.launch.evaluation as evaluation
-from linkvla.agent.expert.expert_agent import ExpertAgent
 from linkvla.agent.expert.watchful import WatchfulAgent
 from linkvla.launch.evaluation.route_file import ScenarioSpec, read_routes
 from linkvla.launch.evaluation.route_runner import RouteRun, run_route
 from linkvla.launch.evaluation.run_settings import RunSettings
+from tests.system.careless import Careless
 
 pytestmark = pytest.mark.system
 
@@ -22,16 +22,6 @@ ROUTES = {
     route.scenarios[0].type: route
     for route in read_routes(Path(evaluation.__file__).parent / "routes" / "scenarios.xml", "100-108")
 }
-
-
-class Blind(ExpertAgent):
-    """Drives along the route as if nobody were there."""
-
-    def _look(self, snapshot, speed):
-        traffic = super()._look(snapshot, speed)
-        traffic.leaders = list
-        traffic.crossing = lambda ego_arcs: []
-        return traffic
 
 
 def drive(server, route, agent, traffic=0):
@@ -53,7 +43,7 @@ def events(record):
 def test_who_looks_gets_past_and_who_does_not_runs_into_it(server, kind, infraction):
     seen = drive(server, ROUTES[kind], WatchfulAgent)
     assert (seen.status, events(seen)) == ("Completed", set())
-    blind = drive(server, ROUTES[kind], Blind)
+    blind = drive(server, ROUTES[kind], Careless)
     assert infraction in events(blind)
 
 
@@ -120,7 +110,7 @@ def test_a_scenario_that_cannot_be_played_is_left_out_and_said(server, caplog):
     unknown = ScenarioSpec("x", "HighwayCutIn", '<scenario name="x" type="HighwayCutIn" />')
     off_route = replace(route.scenarios[0], xml=route.scenarios[0].xml.replace('x="1', 'x="-9'))
     with caplog.at_level(logging.WARNING):
-        record = drive(server, replace(route, scenarios=(unknown, off_route)), Blind)
+        record = drive(server, replace(route, scenarios=(unknown, off_route)), Careless)
     assert (record.status, events(record)) == ("Completed", set())
     assert "does not play this type" in caplog.text
     assert "off the route" in caplog.text

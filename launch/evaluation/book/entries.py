@@ -19,7 +19,7 @@ from pathlib import Path
 
 from linkvla.launch.evaluation.book.places import Parameters, Place, read_place
 from linkvla.launch.evaluation.book.values import Value, read_value
-from linkvla.launch.evaluation.book.yaml_file import read_mapping
+from linkvla.launch.yaml_file import read_mapping
 from linkvla.model.interface.errors import ConfigurationError
 
 SHIPPED_BOOK = Path(__file__).resolve().parent / "book.yaml"

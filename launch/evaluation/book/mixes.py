@@ -18,8 +18,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from linkvla.launch.evaluation.book.values import Between, read_numbers
-from linkvla.launch.evaluation.book.yaml_file import read_mapping
 from linkvla.launch.sim.towns.layouts import TRAINING
+from linkvla.launch.yaml_file import read_mapping, shipped_or_own
 from linkvla.model.interface.errors import ConfigurationError
 
 SHIPPED_MIXES = Path(__file__).resolve().parent / "mixes"
@@ -74,12 +74,7 @@ def read_mix(name_or_file: str) -> Mix:
     Raises:
         ConfigurationError: there is none, or it makes no sense; names the file.
     """
-    path = Path(name_or_file)
-    if path.suffix not in (".yaml", ".yml"):
-        path = SHIPPED_MIXES / f"{name_or_file}.yaml"
-        if not path.is_file():
-            known = ", ".join(sorted(file.stem for file in SHIPPED_MIXES.glob("*.yaml")))
-            raise ConfigurationError(f"no mix is called {name_or_file!r}; there are {known}, or give a .yaml file")
+    path = shipped_or_own(name_or_file, SHIPPED_MIXES, "mix")
     raw = read_mapping(path)
     allowed = [one.name for one in fields(Mix)]
     unknown = sorted(str(key) for key in raw if key not in allowed)

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from linkvla.launch.evaluation.book.values import Between, read_numbers
-from linkvla.launch.evaluation.book.yaml_file import read_mapping
 from linkvla.launch.sim.towns.route_xml import WEATHER_FIELDS
+from linkvla.launch.yaml_file import read_mapping
 from linkvla.model.interface.errors import ConfigurationError
 
 SHIPPED_SKIES = Path(__file__).resolve().parent / "skies.yaml"

@@ -37,7 +37,7 @@ class Crossroads:
             raise NoRoomError("its lane leads to no junction")
         self._inside = inside[0]
         self.junction = inside[0].get_junction()
-        self.entries = _entries(self.junction)
+        self.entries = entries(self.junction)
 
     def entries_from(self, side: str) -> list[carla.Waypoint]:
         """The last waypoint of each lane that comes from a side: left, right or opposite.
@@ -55,6 +55,18 @@ class Crossroads:
         """Places (x, y; m, world) on the lanes inside, one every metre."""
         pairs = self.junction.get_waypoints(carla.LaneType.Driving)
         return [flat(place) for begin, _ in pairs for place in _to_the_exit(begin)[:-1]]
+
+
+def entries(junction: carla.Junction) -> list[carla.Waypoint]:
+    """The last waypoint before a junction on each lane that leads into it."""
+    found: dict[tuple[int, int], carla.Waypoint] = {}
+    for begin, _ in junction.get_waypoints(carla.LaneType.Driving):
+        before = begin
+        while before is not None and before.is_junction:
+            before = next(iter(before.previous(_STEP)), None)
+        if before is not None:
+            found.setdefault((before.road_id, before.lane_id), before)
+    return list(found.values())
 
 
 def way_through(entry: carla.Waypoint, turn: float, before: float, beyond: float) -> list[carla.Waypoint]:
@@ -115,17 +127,6 @@ def flat(waypoint: carla.Waypoint) -> tuple[float, float]:
     """x and y, m, world."""
     place = waypoint.transform.location
     return place.x, place.y
-
-
-def _entries(junction: carla.Junction) -> list[carla.Waypoint]:
-    found: dict[tuple[int, int], carla.Waypoint] = {}
-    for begin, _ in junction.get_waypoints(carla.LaneType.Driving):
-        before = begin
-        while before is not None and before.is_junction:
-            before = next(iter(before.previous(_STEP)), None)
-        if before is not None:
-            found.setdefault((before.road_id, before.lane_id), before)
-    return list(found.values())
 
 
 def _branches(entry: carla.Waypoint) -> list[carla.Waypoint]:

@@ -6,7 +6,6 @@ and look at nobody, until the ego has touched one of them.
 
 from __future__ import annotations
 
-import itertools
 from abc import abstractmethod
 from collections.abc import Sequence
 from typing import ClassVar
@@ -14,7 +13,7 @@ from typing import ClassVar
 import carla
 
 from linkvla.launch.evaluation.facts import EgoFacts
-from linkvla.launch.evaluation.scenarios.places import is_before, to_the_side
+from linkvla.launch.evaluation.scenarios.places import is_before, lanes_beside
 from linkvla.launch.evaluation.scenarios.riding import Way
 from linkvla.launch.evaluation.scenarios.scene import Scene
 from linkvla.launch.evaluation.scenarios.scenery import NoRoomError
@@ -131,15 +130,3 @@ class InterurbanAdvancedActorFlow(LaneFlow):
     def _is_done(self, facts: EgoFacts) -> bool:
         place = carla.Location(*facts.location)
         return is_before(place, self._end) and place.distance(self._end.location) < _PAST_THE_END
-
-
-def lanes_beside(waypoint: carla.Waypoint) -> list[carla.Waypoint]:
-    """The lanes of the same direction there, from the middle of the road outwards, with its own."""
-
-    def alike(lane: tuple[carla.Waypoint, float]) -> bool:
-        return lane[0].lane_type == carla.LaneType.Driving and lane[0].lane_id * waypoint.lane_id > 0
-
-    left, right = (
-        [lane for lane, _ in itertools.takewhile(alike, to_the_side(waypoint, side))] for side in (-1.0, 1.0)
-    )
-    return [*left[:0:-1], *right]

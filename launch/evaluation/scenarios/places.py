@@ -76,6 +76,23 @@ def to_the_side(waypoint: carla.Waypoint | None, side: float) -> Iterator[tuple[
         waypoint = neighbour
 
 
+def same_way(one: carla.Waypoint, other: carla.Waypoint) -> bool:
+    """Whether two lanes are of one road and one direction."""
+    return one.road_id == other.road_id and one.lane_id * other.lane_id > 0
+
+
+def lanes_beside(waypoint: carla.Waypoint) -> list[carla.Waypoint]:
+    """The lanes of the same direction there, from the middle of the road outwards, with its own."""
+
+    def alike(lane: tuple[carla.Waypoint, float]) -> bool:
+        return lane[0].lane_type == carla.LaneType.Driving and same_way(lane[0], waypoint)
+
+    left, right = (
+        [lane for lane, _ in itertools.takewhile(alike, to_the_side(waypoint, side))] for side in (-1.0, 1.0)
+    )
+    return [*left[:0:-1], *right]
+
+
 def shifted(
     waypoint: carla.Waypoint, right: float, up: float = 0.0, turned: float = 0.0, forward: float = 0.0
 ) -> carla.Transform:

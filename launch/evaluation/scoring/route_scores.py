@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,7 +73,7 @@ def score_routes(
         efficiency = route_efficiency(record.infractions["min_speed_infractions"])
         if efficiency is None:
             silent.append(route.id)
-        comfort = _comfort(record, folders)
+        comfort = _measured(record, folders, METRICS, lambda file: route_comfort(read_metric_info(file)))
         if comfort is None:
             uncomfortable.append(route.id)
         share = shares.get(route.id)
@@ -81,7 +81,7 @@ def score_routes(
         if rules is not None:
             record = rescored(record, rules)
         town = route.town or record.town
-        restless = _steering_change(record, folders)
+        restless = _measured(record, folders, RECORD, lambda file: steering_change(read_steering(file)))
         scores.append(RouteScore(route.id, town, scenario, record, efficiency, comfort, heeded, restless))
     all_notes += _left_out("efficiency", "no speed of the traffic to compare with", silent, len(routes))
     all_notes += _left_out("comfortness", f"no usable {METRICS}", uncomfortable, len(routes))
@@ -109,22 +109,13 @@ def _may_have_heeded(route: RouteSpec, drive: Pass) -> bool:
     )
 
 
-def _comfort(record: RouteRecord, folders: Sequence[Path]) -> float | None:
-    file = _left_behind(record, folders, METRICS)
-    if file is None:
-        return None
+def _measured(
+    record: RouteRecord, folders: Sequence[Path], file_name: str, measure: Callable[[Path], float | None]
+) -> float | None:
+    """What a file that the drive has left says; None without a file that says anything."""
+    file = _left_behind(record, folders, file_name)
     try:
-        return route_comfort(read_metric_info(file))
-    except DataError:
-        return None
-
-
-def _steering_change(record: RouteRecord, folders: Sequence[Path]) -> float | None:
-    file = _left_behind(record, folders, RECORD)
-    if file is None:
-        return None
-    try:
-        return steering_change(read_steering(file))
+        return None if file is None else measure(file)
     except DataError:
         return None
 
