@@ -19,6 +19,7 @@ _POSITIVE = (
     "batch_size",
     "learning_rate",
     "gradient_clip",
+    "precise_dream_weight",
     "threads",
     "readers",
     "accumulation",
@@ -87,6 +88,7 @@ class Recipe:
     understanding_coin: float = 0.5  # of the samples whose actions have words: words for actions instead
     safety_share: float = 0.5  # of the instructions come with the flag that lets the network refuse
     dream_navigation_share: float = 0.8  # of the instructions come with the navigation part
+    precise_dream_weight: float = 1.0  # of a wish for a speed or an object, against 1 of one of the other four kinds
     given_navigation_share: float = 0.5  # of the given commentaries come with it
     # The prompt and the picture
     command_only_share: float = 0.1
@@ -242,6 +244,7 @@ PAPER: Mapping[str, Any] = {
     "understanding_coin": 0.5,  # "randomly", section 3.2
     "safety_share": 0.5,
     "dream_navigation_share": 0.8,
+    "precise_dream_weight": 1.0,  # silent
     "given_navigation_share": 0.5,
     "command_only_share": 2 / 3,
     "target_point_only_share": 1 / 3,

@@ -20,10 +20,12 @@ import numpy as np
 import torch
 
 from linkvla.model import prompts
-from linkvla.model.data.sample import Dream, Sample
+from linkvla.model.data.sample import Dream, DreamMode, Sample
 from linkvla.model.prompts import Turn
 from linkvla.model.tokenizer.action_tokenizer import ActionTokenizer
 from linkvla.model.training.recipe import Recipe
+
+_PRECISE = (DreamMode.TARGET_SPEED, DreamMode.CRASH)
 
 
 class Task(str, Enum):
@@ -128,7 +130,7 @@ def _dreaming(
     sample: Sample, prompt: _Prompt, recipe: Recipe, rng: np.random.Generator
 ) -> tuple[Turn, np.ndarray, str]:
     """An instruction. Under the safety flag an unsafe one is refused: the expert's points, and the reason."""
-    dream = _dream(sample.annotations.dreams, rng)
+    dream = _dream(sample.annotations.dreams, recipe, rng)
     instruction = dream.instructions[rng.integers(len(dream.instructions))]
     navigation = prompt.navigation if rng.random() < recipe.dream_navigation_share else ""
     # An unsafe wish without a refusal in the data can only be taught as one that is to be followed.
@@ -141,9 +143,10 @@ def _dreaming(
     return turn, points, "" if safety else instruction
 
 
-def _dream(dreams: tuple[Dream, ...], rng: np.random.Generator) -> Dream:
-    """One dream, every mode as likely: a frame has many ways to change lanes and one to stop."""
+def _dream(dreams: tuple[Dream, ...], recipe: Recipe, rng: np.random.Generator) -> Dream:
+    """One dream; the modes by their weights, for a frame has many ways to change lanes and one to stop."""
     modes = list(dict.fromkeys(dream.mode for dream in dreams))
-    mode = modes[rng.integers(len(modes))]
+    weights = np.array([recipe.precise_dream_weight if mode in _PRECISE else 1.0 for mode in modes])
+    mode = modes[rng.choice(len(modes), p=weights / weights.sum())]
     among = [dream for dream in dreams if dream.mode is mode]
     return among[rng.integers(len(among))]

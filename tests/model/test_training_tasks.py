@@ -135,6 +135,12 @@ def test_modes_are_equally_likely_however_many_dreams_they_have():
     assert 0.45 < crashes < 0.55
 
 
+def test_wishes_for_an_object_or_a_speed_can_weigh_more():
+    drawn = lessons(FULL, 1000, **only("dreaming", understanding_coin=0.0, safety_share=0.0, precise_dream_weight=3.0))
+    crashes = np.mean(["crash" in lesson.turn.user for lesson in drawn])
+    assert 0.7 < crashes < 0.8
+
+
 def test_shares_must_add_up():
     with pytest.raises(ConfigurationError, match="add up to 1"):
         Recipe(total_samples=1, driving_share=0.5)
