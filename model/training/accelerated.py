@@ -30,6 +30,7 @@ from torch import nn
 from linkvla.model.interface.errors import ConfigurationError
 from linkvla.model.modeling_linkvla import LinkVLAForDriving
 from linkvla.model.training.batches import Counts, TrainingBatch
+from linkvla.model.training.compiled import compile_layers
 from linkvla.model.training.engine import TOTAL, Outcome, make_optimizer, refuse_divergence
 from linkvla.model.training.pieces import whole_tensor
 from linkvla.model.training.sharding import both_orders, shard, whole_state
@@ -84,6 +85,7 @@ class AcceleratedEngine:
         self._accelerator = make_accelerator(recipe)
         self._sharded = recipe.engine == "fsdp" and self.processes > 1
         self._step = 0
+        self._to_compile = recipe.compiled
         self.objective = objective
         self._spare: LinkVLAForDriving | None = None
         if recipe.gradient_checkpointing:
@@ -118,6 +120,9 @@ class AcceleratedEngine:
         batch = replace(batch, counts=self._counts_of_all(batch.counts)).to(self._accelerator.device)
         sums: dict[str, torch.Tensor] = {}
         pieces = batch.split(self._recipe.accumulation)
+        if self._to_compile:
+            self._to_compile = False
+            compile_layers(self.objective.model, lambda: self._rehearse(pieces[0]))
         for n, piece in enumerate(pieces):
             for name, value in self._gradients(piece, last=n == len(pieces) - 1).items():
                 sums[name] = sums.get(name, 0.0) + value.double()
@@ -142,6 +147,11 @@ class AcceleratedEngine:
             # what is exchanged is the mean over processes, but losses of shards add up
             (figures[TOTAL] * self.processes).backward()
         return {name: torch.as_tensor(value).detach() for name, value in figures.items()}
+
+    def _rehearse(self, piece: TrainingBatch) -> None:
+        """A step's passes, of which nothing stays: neither gradients nor an exchange with other processes."""
+        with torch.random.fork_rng(enabled=True), self._autocast():
+            torch.autograd.grad(self.objective(piece)[TOTAL], self._parameters, allow_unused=True)
 
     def _autocast(self) -> torch.autocast:
         # Casts that are kept would be a second network, whole, which is what sharding is to avoid.

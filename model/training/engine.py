@@ -21,6 +21,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from linkvla.model.interface.errors import ConfigurationError
 from linkvla.model.modeling_linkvla import LinkVLAForDriving
+from linkvla.model.training.compiled import compile_layers
 from linkvla.model.training.state import Progress, load_state, save_state
 
 if TYPE_CHECKING:
@@ -130,6 +131,7 @@ class ThreadShards:
         self.objective = objective
         self.optimizer = make_optimizer(objective, recipe)
         self._recipe = recipe
+        self._to_compile = recipe.compiled
         self._parameters = [p for p in objective.parameters() if p.requires_grad]
         self._pool = ThreadPoolExecutor(
             recipe.threads, thread_name_prefix="linkvla-shard", initializer=torch.set_flush_denormal, initargs=(True,)
@@ -141,6 +143,9 @@ class ThreadShards:
             group["lr"] = rate
         shards = batch.split(self._recipe.threads)
         with _plain_attention():
+            if self._to_compile:
+                self._to_compile = False
+                compile_layers(self.objective.model, lambda: self._shard(shards[0]))
             results = list(self._pool.map(self._shard, shards))
         figures: dict[str, float] = {}
         for values, _ in results:

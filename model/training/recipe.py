@@ -111,6 +111,7 @@ class Recipe:
     threads: int = 2  # shards of a batch, each on a core of its own
     accumulation: int = 1  # pieces that a batch is worked on in, one after the other; GPUs only
     gradient_checkpointing: bool = False  # less memory for a third more time; GPUs only
+    compiled: bool = False  # layers as one kernel each (torch.compile), where that works; minutes at the beginning
     packed: bool = False  # the language model reads a batch as one row without padding; pays from some 500 wide on
     readers: int = 1  # threads that prepare batches
     reader_processes: bool = False  # processes instead of the threads; pays where the trainer waits for batches
@@ -141,6 +142,8 @@ class Recipe:
                 "recipe: threads draw their dropout in no fixed order, so the run could not be resumed exactly; set "
                 "engine=ddp, which runs on CPU cores too, or lora_dropout=0"
             )
+        if self.compiled and self.engine == "fsdp":
+            raise ConfigurationError("recipe: layers in pieces are not compiled; set engine=ddp or compiled=false")
         self._check_vision_memory()
         if self.command_only_share + self.target_point_only_share > 1.0 + 1e-9:
             raise ConfigurationError("recipe: command_only_share and target_point_only_share add up to more than 1")
