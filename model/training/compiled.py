@@ -30,7 +30,9 @@ def compile_layers(model: LinkVLAForDriving, trial: Callable[[], object]) -> boo
     """
     layers = [*model.model.vision_tower.encoder.layer, *model.model.language_model.layers]
     for layer in layers:
-        layer.forward = MethodType(_forward, layer)
+        plain = type(layer).forward
+        compiled = _compiled(plain, BACKEND, model.device.type == "cpu")
+        layer.forward = MethodType(_while_training(compiled, plain), layer)
     try:
         trial()
     except Exception as error:  # compilers fail in as many ways as there are machines
@@ -42,11 +44,15 @@ def compile_layers(model: LinkVLAForDriving, trial: Callable[[], object]) -> boo
     return True
 
 
-def _forward(layer: nn.Module, *args: object, **kwargs: object) -> object:
-    run = type(layer).forward
-    return (_compiled(run, BACKEND) if layer.training else run)(layer, *args, **kwargs)
+def _while_training(compiled: Callable, plain: Callable) -> Callable:
+    def forward(layer: nn.Module, *args: object, **kwargs: object) -> object:
+        return (compiled if layer.training else plain)(layer, *args, **kwargs)
+
+    return forward
 
 
 @functools.cache
-def _compiled(forward: Callable, backend: str | Callable) -> Callable:
-    return torch.compile(forward, dynamic=True, backend=backend)  # batches and prompts are of any size
+def _compiled(forward: Callable, backend: str | Callable, on_cpu: bool) -> Callable:
+    # Called from C++, kernels let go of Python's lock, and shards run side by side.
+    options = {"cpp_wrapper": True} if on_cpu and backend == "inductor" else None
+    return torch.compile(forward, dynamic=True, backend=backend, options=options)  # batches and prompts are of any size

@@ -1,6 +1,7 @@
 """Compiled layers train as uncompiled ones do; where compiling fails, training goes on without it."""
 
 import logging
+import shutil
 from contextlib import closing
 
 import pytest
@@ -66,6 +67,18 @@ def test_compiled_layers_train_alike(run, monkeypatch):
     where = torch.zeros(1, 3, layer.self_attn.head_dim)
     layer(torch.randn(1, 3, 64), position_embeddings=(where + 1.0, where), attention_mask=None)
     assert len(compiler.graphs) == count  # evaluation is not compiled
+
+
+@pytest.mark.system
+@pytest.mark.timeout(600)  # a minute of C++ on two free cores
+@pytest.mark.skipif(not any(map(shutil.which, ("c++", "g++", "clang++"))), reason="no C++ compiler here")
+def test_the_real_compiler_trains_alike(run, caplog):
+    plain, _ = run(with_compiler=False)
+    with caplog.at_level(logging.WARNING):
+        other, _ = run(with_compiler=True)
+    assert "not compiled" not in caplog.text
+    for one, same in zip(plain, other, strict=True):
+        assert one == pytest.approx(same, rel=1e-3, abs=1e-4)
 
 
 def test_where_compiling_fails_training_goes_on(run, monkeypatch, caplog):
