@@ -28,6 +28,7 @@ class LanguageScores:
     texts: dict[str, TextScores]  # by what was said
     kinds: dict[str, TextScores]  # of questions
     agreement: dict[str, dict[str, Rate]]  # by pair of texts
+    causes: dict[str, Rate]  # by kind of cause
     utterances: dict[str, list[words.Utterance]] = field(repr=False, default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
@@ -39,6 +40,7 @@ class LanguageScores:
             "agreement": {
                 pair: {name: rate.as_dict() for name, rate in rates.items()} for pair, rates in self.agreement.items()
             },
+            "causes": {kind: rate.as_dict() for kind, rate in self.causes.items()},
             "utterances": {name: [asdict(u) for u in said] for name, said in self.utterances.items()},
         }
 
@@ -69,7 +71,8 @@ def score(network: Network, watch: Watch, checkpoint: str, seed: int, spice: Spi
         "own_plans": commentary.done,
         "instructed_plans": followed,
     }
-    return LanguageScores(checkpoint, texts, words.score_kinds(answers), agreement, utterances)
+    causes = words.cause_rates(commentary.said)
+    return LanguageScores(checkpoint, texts, words.score_kinds(answers), agreement, causes, utterances)
 
 
 def language(settings: ScoreSettings, spice_jar: Path | None = None) -> dict[Contender, list[LanguageScores]]:
@@ -78,7 +81,8 @@ def language(settings: ScoreSettings, spice_jar: Path | None = None) -> dict[Con
     spice = Spice(spice_jar)
     found = scoring.every(lambda network, watch, name: score(network, watch, name, settings.seed, spice))
     results = {contender.label: [scores.as_dict() for scores in all_] for contender, all_ in found.items()}
-    scoring.finish([_texts(found), _kinds(found), _agreement(found)], published.language(), {"contenders": results})
+    tables = [_texts(found), _kinds(found), _agreement(found), _causes(found)]
+    scoring.finish(tables, published.language(), {"contenders": results})
     return found
 
 
@@ -105,6 +109,18 @@ def _kinds(found: dict[Contender, list[LanguageScores]]) -> ScoreTable:
             cells = [number([getattr(s.kinds[kind], metric) for s in all_]) for metric in ("exact", "rouge_l")]
             rows.append((f"{contender.label}, {kind or 'other'}", str(first.count), *cells))
         table.sections.append(rows)
+    return table
+
+
+def _causes(found: dict[Contender, list[LanguageScores]]) -> ScoreTable:
+    table = ScoreTable("does the commentary name the cause?", ("%", "frames", "named"))
+    for contender, all_ in found.items():
+        rows = []
+        for kind, first in all_[0].causes.items():
+            cell = rate_cell([scores.causes[kind] for scores in all_])
+            rows.append((f"{contender.label}, {kind.replace('_', ' ')}", str(first.count), cell))
+        table.sections.append(rows)
+    table.notes.append("The cause that the expert's commentary gives. 'any': all but a clear road, which holds nobody.")
     return table
 
 

@@ -22,6 +22,8 @@ from linkvla.model.evaluation.spice import Spice
 from linkvla.model.evaluation.text_metrics import TextScores, score_texts
 from linkvla.model.interface.types import PATH_POINTS, Plan
 from linkvla.model.language.agreement import Agreement, check
+from linkvla.model.language.causes import spoken_cause
+from linkvla.model.language.commentary import CauseKind
 from linkvla.model.prompts import without_marker
 
 _ANSWER_PREFIX = "A:"
@@ -178,6 +180,23 @@ def agreement_rates(utterances: Sequence[Utterance]) -> dict[str, Rate]:
     names = ("route_in_caption", "speed_in_caption", "route_in_plan", "speed_in_plan", "agrees")
     found = {name: [getattr(agreement, name) for agreement in checked] for name in names}
     return {name: Rate.of([value for value in values if value is not None]) for name, values in found.items()}
+
+
+def cause_rates(commentaries: Sequence[Utterance]) -> dict[str, Rate]:
+    """How often a commentary gives the cause that its reference gives: per kind of cause, and ``any`` over all of them.
+
+    A free road is a kind, but no cause of anything, and not among ``any``. References without a cause are passed over.
+    """
+    found: dict[str, list[bool]] = {"any": []}
+    for utterance in commentaries:
+        cause = spoken_cause(utterance.reference)
+        if cause is None:
+            continue
+        named = spoken_cause(utterance.said) is cause
+        found.setdefault(cause.value, []).append(named)
+        if cause is not CauseKind.CLEAR:
+            found["any"].append(named)
+    return {kind: Rate.of(found[kind]) for kind in ("any", *(kind.value for kind in CauseKind)) if kind in found}
 
 
 def _those(batches: Iterable[Sequence[Frame]], wanted: Callable[[Frame], bool]) -> Iterator[list[Frame]]:

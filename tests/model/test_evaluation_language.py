@@ -77,6 +77,14 @@ def test_agreement_counts_only_what_can_be_told():
     assert rates["agrees"] == (2, 3)
 
 
+def test_a_cause_counts_as_named_only_where_it_is_the_experts():
+    red, clear, uncaused = "Stop because the light is red.", "Speed up since the road ahead is clear.", "Speed up."
+    pairs = [(red, red), (clear, red), (uncaused, red), (clear, clear), (red, uncaused)]
+    said = [Utterance(0, k, text, reference) for k, (text, reference) in enumerate(pairs)]
+    rates = {kind: (rate.successes, rate.count) for kind, rate in language.cause_rates(said).items()}
+    assert rates == {"any": (1, 3), "red_light": (1, 3), "clear": (1, 1)}
+
+
 def test_nothing_said_is_nothing_scored():
     scores = score_texts([], [])
     assert scores.count == 0 and math.isnan(scores.bleu_4)

@@ -2,6 +2,7 @@
 
 import random
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -10,8 +11,9 @@ from hypothesis import strategies as st
 from linkvla.model.data.sample import DreamMode
 from linkvla.model.interface.errors import DataError
 from linkvla.model.language import instructions as wording
+from linkvla.model.language.causes import spoken_cause
 from linkvla.model.language.commentary import CauseKind, Rationale, Thing, commentary, spoken_distance
-from linkvla.model.language.corpus import language_corpus
+from linkvla.model.language.corpus import OBSTACLES, VEHICLES, language_corpus
 from linkvla.model.language.instructions import LaneKind, Order, Refusal, instructions, refusal
 from linkvla.model.language.phrases import (
     ROUTE_PHRASES,
@@ -101,6 +103,28 @@ def test_a_commentary_says_what_is_done(rationale, seed):
 @given(rationales, seeds)
 def test_a_commentary_is_short(rationale, seed):
     assert len(commentary(rationale, random.Random(seed)).split()) <= 32
+
+
+@given(rationales, things, seeds)
+def test_the_cause_of_a_commentary_is_read_back(rationale, thing, seed):
+    nouns = {CauseKind.WALKER: ("pedestrian",), CauseKind.OBSTACLE: OBSTACLES}.get(rationale.cause, VEHICLES)
+    for noun in nouns:
+        text = commentary(replace(rationale, thing=replace(thing, noun=noun)), random.Random(seed))
+        assert spoken_cause(text) is rationale.cause, text
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        ("Wait since there is a red traffic light in front of us.", CauseKind.RED_LIGHT),
+        ("Slow down due to the cyclist that crosses.", CauseKind.VEHICLE),
+        ("Go around, because the construction narrows the road.", CauseKind.OBSTACLE),
+        ("Follow the red car.", None),
+        ("Brake because of the weather.", None),
+    ],
+)
+def test_a_cause_in_free_wording_is_read_too(text, cause):
+    assert spoken_cause(text) is cause
 
 
 def test_a_cause_that_cannot_be_seen_is_not_said():
