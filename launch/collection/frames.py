@@ -163,8 +163,8 @@ def record(
         tag=int(situation.tag(plan) | extra),
         weight=weigh(plan, observation.speed),
         town=situation.stage.town.name,
-        # Nobody has taught the language how to tell of a way past something.
+        # Nobody has taught the language how to tell of a way past something, or back from another lane.
         annotations=annotate(situation, frame, words, plan=plan, rig=photographer.rig)
-        if language and situation.blockade is None
+        if language and situation.has_words
         else None,
     )

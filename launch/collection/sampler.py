@@ -14,7 +14,9 @@ import numpy as np
 from linkvla.agent.expert.planner import EGO_HALF_LENGTH
 from linkvla.agent.navigation.dense_route import DenseRoute
 from linkvla.launch.collection import looks
+from linkvla.launch.collection.beside_route import pose_beside
 from linkvla.launch.collection.blocked_lanes import draw_blockade
+from linkvla.launch.collection.lanes import lanes_at
 from linkvla.launch.collection.right_of_way import draw_oncoming, turn_at
 from linkvla.launch.collection.situation import Ego, RoadUser, Situation
 from linkvla.launch.collection.stage import Stage
@@ -22,10 +24,12 @@ from linkvla.launch.collection.walks import as_route, walk
 from linkvla.launch.sim.render.snapshot import RenderActor
 from linkvla.launch.sim.world.pose import Pose
 from linkvla.launch.sim.world.town import LightState
+from linkvla.model.language.instructions import LaneKind
 
 _BEHIND, _AHEAD, _MIN_AHEAD = 62.0, 100.0, 72.0  # m of route around the ego
 _HARDEST = 6.0  # m/s^2; a speed from which nobody could stop is lowered
 _MULTI_LANE_SHARE = 0.15  # of the situations where there are such roads, for lane changes to be asked for
+_ASTRAY_SHARE = 0.25  # of those on roads with several lanes: the ego is in another lane than its route
 _EGO_CLEARANCE = 8.0  # m between a bystander and the ego
 _ROADSIDE = (5.0, 35.0)  # m ahead of the ego, where parked cars and props stand
 _KERB_GAP = (0.2, 1.4)  # m between the lane and what stands beside it
@@ -54,7 +58,9 @@ class Sampler:
         weather, paint = looks.weather(self.rng), looks.paint(self.rng)
         situation = Situation(self.stage, route, ego, self._lights(), weather, paint)
         self._set_own_light(situation)
-        if not (self._hazard() and self._block(situation)):
+        if self.rng.random() < _ASTRAY_SHARE:
+            self._stray(situation)
+        if situation.astray or not (self._hazard() and self._block(situation)):
             self._put_road_users(situation)
         situation.bystanders = self._bystanders(situation)
         situation.bystanders += self._roadside(situation)
@@ -154,6 +160,17 @@ class Sampler:
         ego.x, ego.y, ego.yaw = ego.x + line_x - x, ego.y + line_y - y, ego.yaw + line_yaw - yaw
         situation.block(blockade)
         return True
+
+    def _stray(self, situation: Situation) -> None:
+        """The ego in a lane beside its route's, or on the way there, as after a turn that was too wide or narrow."""
+        ego, route = situation.ego, situation.route
+        if route.is_junction[route.index_at(ego.arc)]:
+            return
+        beside = [lane.offset for lane in lanes_at(situation).beside if lane.kind is LaneKind.LANE and lane.lanes == 1]
+        if beside:
+            pose = pose_beside(route, ego.arc, self.rng.choice(beside) * self.rng.uniform(0.5, 1.1), 0.0)
+            ego.x, ego.y = pose.x, pose.y
+            situation.astray = True
 
     def _put_road_users(self, situation: Situation) -> None:
         rng = self.rng

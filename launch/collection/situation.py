@@ -78,6 +78,7 @@ class Situation:
     ahead: list[RoadUser] = field(default_factory=list)
     bystanders: tuple[RenderActor, ...] = ()
     blockade: Blockade | None = None  # instead of anything ``ahead``
+    astray: bool = False  # the ego is in another lane than its route
 
     def __post_init__(self) -> None:
         route_xy = np.stack([self.route.x, self.route.y], axis=1)
@@ -87,6 +88,11 @@ class Situation:
         self.left_turns = left_turns(self.route)
         self.light_arcs = self.stage.light_lines.on_route(*args)
         self.sign_arcs = self.stage.stop_sign_lines.on_route(*args)
+
+    @property
+    def has_words(self) -> bool:
+        """Whether language goes with it: words and wishes take it that the ego drives in the lane of its route."""
+        return self.blockade is None and not self.astray
 
     def gap_to(self, arc: float) -> float:
         """Metres from the front bumper to a place on the route; negative once it is passed."""

@@ -99,6 +99,17 @@ def test_guidance_is_what_the_agents_planner_says_after_driving_there(sampler):
         assert drawn.distance_to_command == pytest.approx(driven.distance, abs=0.1)
 
 
+def test_an_ego_in_another_lane_is_led_back_and_nothing_is_said_of_it(sampler):
+    drawn = [situation for situation in (sampler.draw() for _ in range(400)) if situation.astray]
+    assert 5 < len(drawn) < 120
+    for situation in drawn:
+        ego, route, path = situation.ego, situation.route, situation.plan().path_in_ego
+        assert not situation.has_words and not route.is_junction[route.index_at(ego.arc)]
+        assert 1.0 < abs(situation.planner.lateral_error(ego.arc, ego.x, ego.y)) < 5.0
+        ahead = situation.route_in_ego(ego.arc + np.arange(0.0, 25.0, 0.25))
+        assert np.hypot(*(ahead - path[-1]).T).min() < 0.3
+
+
 def test_a_record_shows_what_its_tag_says(sampler):
     photographer, rng = Photographer(CameraRig()), random.Random(0)
     situation, site = at_own_light(sampler)
