@@ -175,13 +175,13 @@ class Sampler:
     def _put_road_users(self, situation: Situation) -> None:
         rng = self.rng
         kind = rng.random()
-        if kind < 0.42:
+        if kind < 0.40:
             situation.ahead.append(self._lead(situation))
-        elif kind < 0.50:
+        elif kind < 0.48:
             situation.ahead.append(self._crossing_car(situation))
-        elif kind < 0.54:
+        elif kind < 0.57:
             situation.ahead.append(self._walker(situation))
-        elif kind < 0.55:
+        elif kind < 0.59:
             situation.ahead.append(self._obstacle(situation))
 
     def _lead(self, situation: Situation) -> RoadUser:
