@@ -15,6 +15,9 @@ STRAIGHT, RIGHT = 0.0, 90.0
 _STEP = 1.0  # m
 _LONGEST = 2000  # m, in which a lane has to come to a junction, and a junction to an end
 _NEAR = 5  # m from the last waypoint before a junction to the junction, at most
+_OUT_OF_IT = (
+    10  # m from where a lane in a junction begins to outside, at most: junctions can follow each other in a ring
+)
 _STRAIGHT_ON = 30.0  # degrees
 _SIDES = ((225.0, 330.0, "right"), (135.0, 225.0, "opposite"), (_STRAIGHT_ON, 135.0, "left"))
 """Where somebody comes from, by the degrees from the ego's heading to theirs: scenario_runner's division."""
@@ -60,11 +63,12 @@ class Crossroads:
 def entries(junction: carla.Junction) -> list[carla.Waypoint]:
     """The last waypoint before a junction on each lane that leads into it."""
     found: dict[tuple[int, int], carla.Waypoint] = {}
-    for begin, _ in junction.get_waypoints(carla.LaneType.Driving):
-        before = begin
-        while before is not None and before.is_junction:
+    for before, _ in junction.get_waypoints(carla.LaneType.Driving):
+        for _ in range(_OUT_OF_IT):
+            if before is None or not before.is_junction:
+                break
             before = next(iter(before.previous(_STEP)), None)
-        if before is not None:
+        if before is not None and not before.is_junction:
             found.setdefault((before.road_id, before.lane_id), before)
     return list(found.values())
 
