@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 
 from linkvla.model.language.commentary import CauseKind
+from linkvla.model.language.corpus import OBSTACLES, VEHICLES
+from linkvla.model.language.phrases import REASON_WORDS
 
-_REASON = re.compile(r"\b(?:because|since|as|due to|but|although)\b([^.;!?]*)")
+_REASON = re.compile(rf"\b(?:{REASON_WORDS})\b([^.;!?]*)")
+_OBSTACLE_NAMES, _VEHICLE_NAMES = "|".join(OBSTACLES), "|".join(VEHICLES)
 
 # The first pattern that is found decides, so that the special stands before the general.
 _READERS = tuple(
@@ -18,9 +21,9 @@ _READERS = tuple(
         (CauseKind.YELLOW_LIGHT, r"\blights?\b.*\b(?:yellow|amber)\b|\b(?:yellow|amber) (?:traffic )?light"),
         (CauseKind.GREEN_LIGHT, r"\blights?\b.*\bgreen\b|\bgreen (?:traffic )?light"),
         (CauseKind.WALKER, r"\b(?:pedestrian|walker|person|people|child)\b"),
-        (CauseKind.OBSTACLE, r"\b(?:cone|barrier|box|obstacle|construction)s?\b"),
+        (CauseKind.OBSTACLE, rf"\b(?:{_OBSTACLE_NAMES}|obstacle|construction)s?\b"),
         (CauseKind.BLOCKING_VEHICLE, r"\bacross the (?:lane|road)\b|\bblocks\b"),
-        (CauseKind.VEHICLE, r"\b(?:car|van|truck|bus|motorcycle|bicycle|cyclist|vehicle)s?\b"),
+        (CauseKind.VEHICLE, rf"\b(?:{_VEHICLE_NAMES}|cyclist|vehicle)s?\b"),
         (CauseKind.CRUISE, r"\btoo fast\b|\bfast enough\b"),
         (CauseKind.BEND, r"\b(?:bends?|curve)\b"),
         (CauseKind.JUNCTION, r"\b(?:junction|intersection)\b"),

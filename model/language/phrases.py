@@ -81,9 +81,10 @@ class SpokenSpeed:
         return self.value / _KMH if self.unit == "km/h" else self.value
 
 
-_ASIDE = re.compile(
-    r"\b(?:because|since|as|due to|but|although|mind|watch)\b[^.;!?]*"
-)  # reasons and notes: about others, not us
+REASON_WORDS = "because|since|as|due to|but|although"
+"""What a reason begins with, as a regular expression."""
+
+_ASIDE = re.compile(rf"\b(?:{REASON_WORDS}|mind|watch)\b[^.;!?]*")  # reasons and notes: about others, not us
 _SIGN = r"(?! (?:sign|line|light))"
 
 # The first pattern that is found decides, so that the special stands before the general.
