@@ -37,6 +37,7 @@ def test_lanes_are_blocked_where_there_is_room(drawn, blocked):
 
 
 def test_the_way_past_clears_what_stands_in_the_lane(blocked):
+    # Who waits for a chance may lean away from oncoming cars, which is no way past yet.
     passed = [s for s in blocked if farthest_aside(s) > 0.5 and s.blockade.hold is None]
     assert len(passed) > 20
     for situation in passed:

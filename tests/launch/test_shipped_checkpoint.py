@@ -1,5 +1,6 @@
 """The shipped network, open loop, in the held-out town: does it see, and does it know where to go?"""
 
+import itertools
 import random
 
 import numpy as np
@@ -37,10 +38,9 @@ def reach(plan):
 def test_it_finds_the_lane_and_needs_the_camera_for_it(policy, stage):
     sampler = Sampler(stage, random.Random(21))
     seen, blind = [], []
-    for _ in range(40):
-        situation = sampler.draw()
-        if situation.astray:  # these weights are of before such situations were drawn
-            continue
+    drawn = (sampler.draw() for _ in itertools.count())
+    # These weights are of before egos were drawn in other lanes than their routes.
+    for situation in itertools.islice((one for one in drawn if not one.astray), 40):
         label = situation.plan().path_in_ego
         for errors, black in ((seen, False), (blind, True)):
             path = predict(policy, situation, random.Random(5), black).path_in_ego

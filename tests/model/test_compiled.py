@@ -35,10 +35,9 @@ def run(record_folder, tiny_architecture, tmp_path):
     """Some steps with batches of several sizes; figures of each and the objective. ``with_compiler``: or without."""
     folder = record_folder(12)
 
-    def steps(with_compiler: bool):
-        recipe = Recipe(
-            total_samples=1, bfloat16=False, threads=2, compiled=with_compiler, architecture=tiny_architecture
-        )
+    def steps(with_compiler: bool, engine: str = "threads"):
+        shape = {"bfloat16": False, "threads": 2, "architecture": tiny_architecture}
+        recipe = Recipe(total_samples=1, engine=engine, compiled=with_compiler, **shape)
         model, processor, mixture = build(recipe, tmp_path / "run", [DataSource(folder)])
         objective = Objective(recipe, model)
         figures = []
@@ -51,12 +50,13 @@ def run(record_folder, tiny_architecture, tmp_path):
     return steps
 
 
-def test_compiled_layers_train_alike(run, monkeypatch):
+@pytest.mark.parametrize("engine", ["threads", "ddp"])
+def test_compiled_layers_train_alike(run, engine, monkeypatch):
     compiler = Compiler()
     monkeypatch.setattr(compiled, "BACKEND", compiler)
-    plain, _ = run(with_compiler=False)
+    plain, _ = run(False, engine)
     assert not compiler.graphs
-    other, objective = run(with_compiler=True)
+    other, objective = run(True, engine)
     for one, same in zip(plain, other, strict=True):
         assert one == pytest.approx(same, rel=1e-3, abs=1e-4)
     towers = {len(graph.graph.nodes) for graph in compiler.graphs}
