@@ -33,11 +33,13 @@ def load_policy(settings: AgentSettings) -> Any:
         ConfigurationError: options that the checkpoint cannot have.
     """
     from linkvla.model.policy import LinkVLAPolicy
+    from linkvla.model.precision import chosen_dtype
 
-    label = settings.checkpoint, settings.policy_options
+    options = {**settings.policy_options, "dtype": chosen_dtype(settings.dtype, settings.device)}
+    label = settings.checkpoint, options
     if _shelf.label != label:
         _shelf.label = _shelf.policy = None  # first, so that two never lie in memory
-        _shelf.policy = LinkVLAPolicy.from_pretrained(settings.checkpoint, **settings.policy_options)
+        _shelf.policy = LinkVLAPolicy.from_pretrained(settings.checkpoint, **options)
         _shelf.label = label
     return _shelf.policy
 

@@ -12,6 +12,7 @@ from linkvla.model.interface.errors import ConfigurationError
 DEFAULT_CHECKPOINT = "linkvla-nano"
 NAVIGATION_CHOICES = ("checkpoint", "target_point", "command", "both", "none")
 ON_CHANGE = "change"
+DTYPE_CHOICES = ("auto", "float32", "bfloat16")
 _EVERY = {"off": 0, "on": 1}
 
 
@@ -21,6 +22,7 @@ class AgentSettings:
 
     checkpoint: str = DEFAULT_CHECKPOINT  # folder or registered name
     device: str = "cpu"
+    dtype: str = "auto"  # of the weights; "auto" is bfloat16 where the device has matrix units for it, else float32
     threads: int = 0  # for the network; 0 leaves torch's choice
     probe: str = ""  # senses that are taken away, as in ``agent.probes``, with commas between them
     steering_plans: int = PLANS  # plans that the steering goes by; 1 for the present one alone, as SimLingo does
@@ -46,6 +48,8 @@ class AgentSettings:
             if value not in (*_EVERY, *further) and not (value.isdecimal() and int(value) > 0):
                 allowed = ", ".join((*_EVERY, *further))
                 raise ConfigurationError(f"{name} must be {allowed}, or a number of frames, got {value!r}")
+        if self.dtype not in DTYPE_CHOICES:
+            raise ConfigurationError(f"dtype must be one of {', '.join(DTYPE_CHOICES)}, got {self.dtype!r}")
         if self.hypotheses < 1:
             raise ConfigurationError(f"hypotheses must be 1 or more, got {self.hypotheses}")
         if self.navigation not in NAVIGATION_CHOICES:

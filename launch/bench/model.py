@@ -24,10 +24,10 @@ from linkvla.model.engine.engine import Engine
 from linkvla.model.engine.fused import obstacle
 from linkvla.model.interface.errors import ConfigurationError
 from linkvla.model.modeling_linkvla import LinkVLAForDriving
+from linkvla.model.precision import AUTO, DTYPES, chosen_dtype
 from linkvla.model.processing_linkvla import LinkVLAProcessor
 from linkvla.model.runner import LibraryRunner
 
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 RUNNERS = ("eager", "engine")
 """The network as transformers runs it; as our engine does, which on a GPU is recorded into CUDA graphs."""
 WORDS = ("none", "greedy", "draft")
@@ -42,7 +42,7 @@ class ModelBenchSettings:
 
     shape: str  # "nano", "1b" with random weights, or a checkpoint's name or folder
     devices: tuple[str, ...]  # empty: the GPU, or the CPU where there is none
-    dtype: str | None  # one of DTYPES; None: float32 for nano on a CPU, else bfloat16
+    dtype: str  # one of DTYPES, or AUTO: what an agent drives in on the first of the devices
     heads: tuple[str, ...]
     runners: tuple[str, ...]
     words: tuple[str, ...]
@@ -55,12 +55,11 @@ class ModelBenchSettings:
 
     def __post_init__(self) -> None:
         known = {"head": (self.heads, HEADS), "runner": (self.runners, RUNNERS), "words": (self.words, WORDS)}
-        known["dtype"] = ((self.dtype,), (None, *DTYPES))
+        known["dtype"] = ((self.dtype,), (AUTO, *DTYPES))
         for name, (given, allowed) in known.items():
             for one in given:
                 if one not in allowed:
-                    choices = ", ".join(filter(None, allowed))
-                    raise ConfigurationError(f"{name} must be one of {choices}, got {one!r}")
+                    raise ConfigurationError(f"{name} must be one of {', '.join(allowed)}, got {one!r}")
         if not 0.0 <= self.right <= 1.0:
             raise ConfigurationError(f"the share of drafts that are right must be 0..1, got {self.right}")
         for device in self.devices:
@@ -73,8 +72,7 @@ class ModelBenchSettings:
 
     def chosen_dtype(self) -> torch.dtype:
         """Of the weights."""
-        small = self.shape == "nano" and self.chosen_devices()[0] == "cpu"
-        return DTYPES[self.dtype or ("float32" if small else "bfloat16")]
+        return chosen_dtype(self.dtype, self.chosen_devices()[0])
 
 
 @dataclass(frozen=True)

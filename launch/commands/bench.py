@@ -151,8 +151,9 @@ def model(
         typer.Option(metavar="cpu|cuda[:N]", help="May be given more than once; cuda, or cpu where there is none."),
     ] = None,
     dtype: Annotated[
-        str | None, typer.Option(metavar="float32|bfloat16", help="float32 for nano on a CPU, else bfloat16.")
-    ] = None,
+        str,
+        typer.Option(metavar="auto|float32|bfloat16", help="auto: what an agent drives in on the first device."),
+    ] = "auto",
     head: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="coarse_to_fine, autoregressive, regression; all of them.")
     ] = None,

@@ -17,14 +17,16 @@ def check(checkpoint: str, device: str) -> Iterator[Finding]:
 
     from linkvla.model.interface.types import Observation, Plan
     from linkvla.model.policy import LinkVLAPolicy
+    from linkvla.model.precision import AUTO, chosen_dtype
 
     try:
-        policy = LinkVLAPolicy.from_pretrained(checkpoint, device=device)
+        policy = LinkVLAPolicy.from_pretrained(checkpoint, device=device, dtype=chosen_dtype(AUTO, device))
     except LinkVLAError as error:
         yield Finding("checkpoint", State.MISS, checkpoint, str(error))
         return
     parameters = sum(parameter.numel() for parameter in policy.model.parameters())
-    yield Finding("checkpoint", State.OK, f"{checkpoint}, {parameters / 1e6:.2f} M parameters, on {device}")
+    dtype = str(policy.model.dtype).removeprefix("torch.")
+    yield Finding("checkpoint", State.OK, f"{checkpoint}, {parameters / 1e6:.2f} M parameters, {dtype}, on {device}")
     ahead = np.array([[20.0, 0.0], [50.0, 0.0]])
 
     def plan(level: int, instruction: str | None = None) -> Plan:

@@ -227,6 +227,7 @@ def test_settings():
         "language=-3",
         "hypotheses=0",
         "navigation=map",
+        "dtype=float16",
         "budget_ms=-1",
     ):
         with pytest.raises(ConfigurationError):

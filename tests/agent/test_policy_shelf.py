@@ -18,8 +18,8 @@ class Weights:
 
     made: ClassVar[list[Weights]] = []
 
-    def __init__(self, checkpoint: str) -> None:
-        self.checkpoint, self.device = checkpoint, "cpu"
+    def __init__(self, checkpoint: str, dtype: torch.dtype) -> None:
+        self.checkpoint, self.dtype, self.device = checkpoint, dtype, "cpu"
         Weights.made.append(self)
 
     def move_to(self, device: str) -> None:
@@ -34,7 +34,7 @@ class Borrower:
 def empty_shelf(monkeypatch):
     monkeypatch.setattr(policy_shelf, "_shelf", policy_shelf._Shelf())
     Weights.made = []
-    make = classmethod(lambda cls, checkpoint, **options: Weights(checkpoint))
+    make = classmethod(lambda cls, checkpoint, *, dtype, **options: Weights(checkpoint, dtype))
     monkeypatch.setattr(LinkVLAPolicy, "from_pretrained", make)
 
 
@@ -73,6 +73,23 @@ def test_other_settings_replace_the_weights():
     assert load_policy(AgentSettings(checkpoint="mine")).checkpoint == "mine"
     assert load_policy(AgentSettings(checkpoint="mine", probe="black-frames")) is Weights.made[-1]
     assert len(Weights.made) == 2
+
+
+def test_the_weights_are_of_the_type_that_was_asked_for_or_that_suits_the_device(monkeypatch):
+    assert load_policy(AgentSettings(dtype="float32")).dtype == torch.float32
+    assert load_policy(AgentSettings(dtype="bfloat16")).dtype == torch.bfloat16
+    for units, suited in (({"amx_bf16": True}, torch.bfloat16), ({"avx2": True}, torch.float32)):
+        clear_shelf()
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda units=units: units, raising=False)
+        assert load_policy(AgentSettings()).dtype == suited
+    monkeypatch.delattr(torch.cpu, "get_capabilities")
+    assert load_policy(AgentSettings()).dtype == torch.float32
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="is about a machine without a GPU")
+def test_a_device_that_is_not_there_has_no_matrix_units():
+    for device in ("cuda", "cuda:0", "abacus"):
+        assert load_policy(AgentSettings(device=device)).dtype == torch.float32
 
 
 @pytest.mark.gpu

@@ -1,0 +1,30 @@
+"""What the weights are held in while a network drives."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+import torch
+
+AUTO = "auto"
+DTYPES = MappingProxyType({"float32": torch.float32, "bfloat16": torch.bfloat16})
+
+
+def chosen_dtype(name: str, device: str) -> torch.dtype:
+    """One of ``DTYPES``; ``AUTO`` is bfloat16 where the device has matrix units for it, float32 elsewhere.
+
+    Args:
+        name: AUTO or a key of DTYPES.
+        device: as torch names it. One that is not there, or that nobody knows, has no matrix units.
+    """
+    if name != AUTO:
+        return DTYPES[name]
+    return torch.bfloat16 if _multiplies_bfloat16(device.partition(":")[0]) else torch.float32
+
+
+def _multiplies_bfloat16(kind: str) -> bool:
+    if kind == "cuda":
+        return torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False)
+    # A torch that cannot tell is one that bfloat16 was not measured with.
+    capabilities = getattr(torch.cpu, "get_capabilities", dict)
+    return kind == "cpu" and bool(capabilities().get("amx_bf16", False))
