@@ -14,7 +14,7 @@ from linkvla.agent.expert.surroundings import Nature, Other
 _FROM_ONCOMING, _FROM_DOORS = 0.5, 0.9  # m between the ego and their sides, if the lane is wide enough
 _LOOKED_AHEAD = 60.0  # m
 _LEAST = 0.15  # m, not worth a movement
-_ALONG = -0.98  # cosine: coming along its lane, not turning across the ego's
+_ALONG = -0.95  # cosine: coming along its lane, or out of it in a bend, not turning across the ego's
 _ACROSS = 0.3  # m beside the ego, where an oncoming car is in the way; the same ones hold it as leaders
 
 

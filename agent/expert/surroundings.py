@@ -16,7 +16,9 @@ from linkvla.agent.navigation.dense_route import DenseRoute
 _BEHIND, _AHEAD = 90.0, 140.0  # m of route on which others are placed
 _LEVEL = 6.0  # m of height between those on one road
 _STANDING = 0.2  # m/s
+_DOOR = 1.0  # m that an open door stands out
 _FLASHING, _BRAKING = carla.VehicleLightState.Special1, carla.VehicleLightState.Brake
+_LIT_INSIDE = carla.VehicleLightState.Interior
 
 
 class Nature(Enum):
@@ -54,7 +56,10 @@ class Other(NamedTuple):
 
 
 def place_others(route: DenseRoute, arc: float, traffic: Traffic, actors: Mapping[int, carla.Actor]) -> list[Other]:
-    """The others from 90 m behind to 140 m ahead of ``arc`` (m along the route), nearest ends first."""
+    """The others from 90 m behind to 140 m ahead of ``arc`` (m along the route), nearest ends first.
+
+    A parked car whose lamps inside are lit has a door open, on either side: clients cannot ask CARLA for doors.
+    """
     rows = traffic.rows
     if not len(rows):
         return []
@@ -69,6 +74,7 @@ def place_others(route: DenseRoute, arc: float, traffic: Traffic, actors: Mappin
         actor, speed = actors[traffic.ids[index]], math.hypot(velocity_x, velocity_y)
         try:
             nature = _nature(actor, traffic.kinds[index], speed)
+            door = _DOOR if nature is Nature.PARKED and actor.get_light_state() & _LIT_INSIDE else 0.0
         except RuntimeError:
             continue  # destroyed since the snapshot
         found.append(
@@ -77,8 +83,8 @@ def place_others(route: DenseRoute, arc: float, traffic: Traffic, actors: Mappin
                 nature,
                 near,
                 float(np.nanmax(arcs[index])),
-                float(np.nanmin(offsets[index])),
-                float(np.nanmax(offsets[index])),
+                float(np.nanmin(offsets[index])) - door,
+                float(np.nanmax(offsets[index])) + door,
                 float(velocity_x * math.cos(heading) + velocity_y * math.sin(heading)),
                 math.cos(rows[index, 3] - heading),
             )

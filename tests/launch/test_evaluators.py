@@ -367,12 +367,12 @@ def test_the_interpreter_that_is_named_runs_the_evaluator_from_wherever_it_is_st
 
 def test_scenarios_that_are_not_played_are_counted_before_the_drive(checkouts, tmp_path):
     scenario = '<scenario name="{0}_1" type="{0}"/>'
-    inside = "".join(map(scenario.format, ("Accident", "HighwayCutIn", "HighwayCutIn", "VehicleOpensDoorTwoWays")))
+    inside = "".join(map(scenario.format, ("Accident", "Earthquake", "Earthquake", "PriorityAtJunction")))
     one, two = (ROUTE_XML.format(id=name, town="Maple") for name in "12")
     one = one.replace("<scenarios>", f"<scenarios>{inside}")
     routes = read_routes(_write(tmp_path / "r.xml", f"<routes>{one}{two}</routes>"))
     (said,) = evaluator_named("builtin", server_named("sim")).remarks(routes)
-    assert said.startswith("3 of 6 scenarios") and "(HighwayCutIn 2, VehicleOpensDoorTwoWays 1)" in said
+    assert said.startswith("3 of 6 scenarios") and "(Earthquake 2, PriorityAtJunction 1)" in said
     assert evaluator_named("builtin", server_named("sim")).remarks(routes[1:]) == []
     assert evaluator_named("leaderboard", server_named("sim")).remarks(routes) == []
 

@@ -171,6 +171,29 @@ def test_the_shipped_file_is_what_its_mix_draws(tmp_path):
     assert (tmp_path / "again.xml").read_text() == (SHIPPED / "heldout_scenarios.xml").read_text()
 
 
+def test_a_place_on_the_right_lane_lies_beside_the_trigger(tmp_path):
+    for route in draw(tmp_path / "r.xml", types=("HighwayCutIn",), count=4):
+        script = Script.read(route.scenarios[0])
+        begin, other = (
+            town_map(route.town).get_waypoint(carla.Location(*place))
+            for place in (script.trigger, script.place("other_actor_location"))
+        )
+        assert other.road_id == begin.road_id and other.lane_id * begin.lane_id > 0
+        assert 4.0 < other.transform.location.distance(begin.transform.location) < 16.0
+        inverse = begin.transform.get_inverse_matrix()
+        place = other.transform.location
+        across = sum(inverse[1][axis] * (place.x, place.y, place.z)[axis] for axis in range(3)) + inverse[1][3]
+        assert 2.0 < across < 5.0
+
+
+@pytest.mark.parametrize("route", SHIPPED_ROUTES)
+def test_a_shipped_route_begins_before_no_stop_line(route):
+    waypoint = town_map(route.town).get_waypoint(carla.Location(*route.keypoints[0]))
+    for _ in range(14):
+        assert not waypoint.is_junction
+        waypoint = waypoint.next(1.0)[0]
+
+
 @pytest.mark.parametrize("route", SHIPPED_ROUTES)
 def test_a_shipped_route_can_be_driven_and_its_triggers_lie_on_it(route):
     dense = trace_route(town_map(route.town), route.keypoints)

@@ -107,7 +107,7 @@ def test_background_cars_do_not_queue_up_behind_an_obstacle(server):
 
 def test_a_scenario_that_cannot_be_played_is_left_out_and_said(server, caplog):
     route = ROUTES["ParkedObstacle"]
-    unknown = ScenarioSpec("x", "HighwayCutIn", '<scenario name="x" type="HighwayCutIn" />')
+    unknown = ScenarioSpec("x", "Earthquake", '<scenario name="x" type="Earthquake" />')
     off_route = replace(route.scenarios[0], xml=route.scenarios[0].xml.replace('x="1', 'x="-9'))
     with caplog.at_level(logging.WARNING):
         record = drive(server, replace(route, scenarios=(unknown, off_route)), Careless)

@@ -15,7 +15,7 @@ from linkvla.launch.evaluation.book.values import Between
 from linkvla.launch.sim.towns.route_xml import keypoints
 from linkvla.model.interface.errors import RouteError
 
-_START_FREE = 6  # m without a junction before and behind the start
+_START_BEHIND, _START_BEFORE = 6, 15  # m without a junction behind and before the start, which is no stop line
 _END_BEHIND, _END_BEFORE = 15, 12  # m without a junction before and behind the end
 _ROOM = 5  # m from where the last scenario is over to the end, at least
 _ASTRAY = 1.5  # m that the traced way may be off the line
@@ -66,7 +66,8 @@ def _start(line: Line, trigger: int, wanted: float, approach: Between) -> int | 
     approaches = range(int(min(approach.least, SHORTEST_APPROACH)), int(approach.most) + 1)
     for metres in sorted(approaches, key=lambda one: abs(one - wanted)):
         start = trigger - metres
-        if start >= 0 and line.since_junction[start] > _START_FREE < line.until_junction[start]:
+        free = line.since_junction[start] > _START_BEHIND and line.until_junction[start] > _START_BEFORE
+        if start >= 0 and free:
             return start
     return None
 

@@ -16,7 +16,7 @@ from linkvla.launch.evaluation.book.entries import Entry
 from linkvla.launch.evaluation.book.lines import Line, Surveyor
 from linkvla.launch.evaluation.book.mixes import Mix
 from linkvla.launch.evaluation.book.places import Parameters
-from linkvla.launch.evaluation.book.values import Between
+from linkvla.launch.evaluation.book.values import Between, settled
 from linkvla.launch.evaluation.book.weather import Sky, draw_sky
 from linkvla.launch.sim.towns import route_xml
 from linkvla.launch.sim.world.town_loader import load_town
@@ -111,7 +111,7 @@ class Drawer:
                     line, piece, triggers = found
                     waypoints = [line.waypoints[index] for index in piece]
                     happenings = [
-                        Happening(entry.type, line.waypoints[trigger], parameters)
+                        _happening(entry.type, line.waypoints[trigger], parameters)
                         for (entry, parameters), trigger in zip(drawn, triggers)
                     ]
                     return DrawnRoute(line.town, waypoints, happenings, sky, draw_sky(self._skies[sky], self._chance))
@@ -163,6 +163,10 @@ def write_routes(routes: Sequence[DrawnRoute], first_id: int = 0) -> str:
         for one in route.happenings:
             route_xml.add_scenario(scenarios, one.type, one.trigger, one.parameters)
     return route_xml.text_of(root)
+
+
+def _happening(kind: str, trigger: carla.Waypoint, parameters: Parameters) -> Happening:
+    return Happening(kind, trigger, {name: settled(drawn, trigger) for name, drawn in parameters.items()})
 
 
 def _key(kind: str, line: Line, trigger: int) -> tuple:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -70,6 +70,7 @@ class JunctionPlace:
     turn: tuple[str, ...] = TURNS
     control: tuple[str, ...] = CONTROLS
     arms: tuple[str, ...] = ()  # those that it must have; "$NAME": the one that a parameter names
+    right: tuple[str, ...] = RIGHT  # what may be to the right of the lane, from the trigger to the end
 
     at_start = False
 
@@ -82,9 +83,15 @@ class JunctionPlace:
     def _before(self, crossing: Crossing, line: Line) -> list[Spot]:
         if line.until_junction[crossing.leave] <= self.after:
             return []
-        first = crossing.entry + 1  # in the junction
+        first, end = crossing.entry + 1, crossing.leave + int(self.after)  # the first in the junction
         distances = range(int(self.before.least), min(int(self.before.most), line.since_junction[crossing.entry]) + 1)
-        return [Spot(first - distance, crossing.leave + int(self.after)) for distance in distances]
+        spots = [Spot(first - distance, end) for distance in distances]
+        return [
+            spot for spot in spots if self._fits(line.beside[spot.trigger : first] + line.beside[crossing.leave : end])
+        ]
+
+    def _fits(self, road: Sequence[Beside]) -> bool:
+        return all(beside.right in self.right for beside in road)
 
 
 Place = LanePlace | JunctionPlace
@@ -126,13 +133,14 @@ def _lane_place(what: str, raw: dict) -> LanePlace:
 
 
 def _junction_place(what: str, raw: dict, parameters: Collection[str]) -> JunctionPlace:
-    _known(what, raw, ("before", "after", "turn", "control", "arms"))
+    _known(what, raw, ("before", "after", "turn", "control", "arms", "right"))
     return JunctionPlace(
         before=read_numbers(f"{what}: before", raw["before"]) if "before" in raw else _BEFORE,
         after=read_numbers(f"{what}: after", raw.get("after", 30)).most,
         turn=_words(what, raw, "turn", TURNS),
         control=_words(what, raw, "control", CONTROLS),
         arms=_words(what, raw, "arms", (*ARMS, *(f"${name}" for name in parameters))) if "arms" in raw else (),
+        right=_words(what, raw, "right", RIGHT),
     )
 
 

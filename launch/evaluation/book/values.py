@@ -5,14 +5,20 @@
 {between: [0.2, 0.6], step: 0.05}        in steps
 {one_of: [left, right]}
 {from: VALUE, to: VALUE}                 an interval with drawn ends
+{right_lane: VALUE}                      a place on the lane to the right, so many metres on from the trigger
 """
 
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+import carla
+
 from linkvla.model.interface.errors import ConfigurationError
+
+_AHEAD = "ahead"
 
 
 @dataclass(frozen=True)
@@ -56,7 +62,33 @@ class Interval:
         return {"from": f"{self.start.number(chance):g}", "to": f"{self.end.number(chance):g}"}
 
 
-Value = Between | OneOf | Interval
+@dataclass(frozen=True)
+class RightLane:
+    """A place on the lane to the right, so many metres on from the trigger."""
+
+    ahead: Between
+
+    def draw(self, chance: random.Random) -> dict[str, str]:
+        """What ``settled`` makes a place of, once the trigger is known."""
+        return {_AHEAD: f"{self.ahead.number(chance):g}"}
+
+
+Value = Between | OneOf | Interval | RightLane
+
+
+def settled(drawn: Mapping[str, str], trigger: carla.Waypoint) -> Mapping[str, str]:
+    """A drawn value as attributes of an XML element, now that the scenario has its place.
+
+    Raises ValueError where a lane on the right is wanted and there is none: the entry must ask for one.
+    """
+    if _AHEAD not in drawn:
+        return drawn
+    along = trigger.next(float(drawn[_AHEAD]))
+    lane = along[0].get_right_lane() if along else None
+    if lane is None:
+        raise ValueError("no lane to the right of a scenario that needs one")
+    place = lane.transform.location
+    return {axis: f"{getattr(place, axis):.2f}" for axis in "xyz"}
 
 
 def read_value(what: str, raw: object) -> Value:
@@ -71,11 +103,13 @@ def read_value(what: str, raw: object) -> Value:
             if start.most > end.least:
                 raise ConfigurationError(f"{what}: an interval's start must not lie beyond its end, got {raw}")
             return Interval(start, end)
+        if set(raw) == {"right_lane"}:
+            return RightLane(read_numbers(f"{what}: right_lane", raw["right_lane"]))
         if "between" in raw:
             return read_numbers(what, raw)
     raise ConfigurationError(
-        f"{what} must be a number, a word, {{between: [least, most]}}, {{one_of: [...]}} or {{from: ..., to: ...}}, "
-        f"got {raw!r}"
+        f"{what} must be a number, a word, {{between: [least, most]}}, {{one_of: [...]}}, {{from: ..., to: ...}} or "
+        f"{{right_lane: ...}}, got {raw!r}"
     )
 
 

@@ -6,6 +6,7 @@ from linkvla.launch.evaluation.scenarios.control_loss import ControlLoss
 from linkvla.launch.evaluation.scenarios.cut_ins import ParkingCutIn, StaticCutIn
 from linkvla.launch.evaluation.scenarios.cyclists import HazardAtSideLane
 from linkvla.launch.evaluation.scenarios.emergency import YieldToEmergencyVehicle
+from linkvla.launch.evaluation.scenarios.highway_cut_in import HighwayCutIn
 from linkvla.launch.evaluation.scenarios.invading_turn import InvadingTurn
 from linkvla.launch.evaluation.scenarios.lane_flows import (
     EnterActorFlow,
@@ -14,6 +15,7 @@ from linkvla.launch.evaluation.scenarios.lane_flows import (
     InterurbanAdvancedActorFlow,
     MergerIntoSlowTraffic,
 )
+from linkvla.launch.evaluation.scenarios.opening_door import VehicleOpensDoor
 from linkvla.launch.evaluation.scenarios.parking_exit import ParkingExit
 from linkvla.launch.evaluation.scenarios.plain import PlainJunction
 from linkvla.launch.evaluation.scenarios.scene import Scene
@@ -24,6 +26,7 @@ PLAYED_ALONG_LANES: dict[str, type[Scene]] = {
     "EnterActorFlowV2": MergerIntoSlowTraffic,
     "HazardAtSideLane": HazardAtSideLane,
     "HazardAtSideLaneTwoWays": HazardAtSideLane,
+    "HighwayCutIn": HighwayCutIn,
     "HighwayExit": HighwayExit,
     "InterurbanActorFlow": InterurbanActorFlow,
     "InterurbanAdvancedActorFlow": InterurbanAdvancedActorFlow,
@@ -34,5 +37,6 @@ PLAYED_ALONG_LANES: dict[str, type[Scene]] = {
     "ParkingExit": ParkingExit,
     "SequentialLaneChange": PlainJunction,
     "StaticCutIn": StaticCutIn,
+    "VehicleOpensDoorTwoWays": VehicleOpensDoor,
     "YieldToEmergencyVehicle": YieldToEmergencyVehicle,
 }

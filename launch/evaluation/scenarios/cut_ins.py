@@ -68,13 +68,6 @@ class CutIn(Scene):
         """Everybody goes."""
         self._scenery.remove(self._ids)
 
-    def _beside(self, lane: carla.Waypoint) -> carla.Waypoint:
-        """The lane at the scenario's side of one."""
-        found = lane.get_right_lane() if self.script.side > 0.0 else lane.get_left_lane()
-        if found is None or found.lane_type == carla.LaneType.Sidewalk:
-            raise NoRoomError("there is no lane beside the ego's")
-        return found
-
     def _further(self, lane: carla.Waypoint, distance: float) -> carla.Waypoint:
         """So many metres on, through junctions too."""
         found = lane.next(distance)
@@ -102,7 +95,7 @@ class ParkingCutIn(CutIn):
         self._kept_free = flat_line(self._further(lane, self.drives_on), self._CUTTER + self.drives_on)
 
     def _park(self, lane: carla.Waypoint) -> carla.Vehicle:
-        bay = self._beside(lane)
+        bay = self.lane_beside(lane)
         car = self._car(shifted(bay, 0.0, _DROP))
         outwards = self.script.side * (bay.lane_width - car.bounding_box.extent.y) / 4
         car.set_transform(shifted(bay, outwards, _DROP))
@@ -128,13 +121,13 @@ class StaticCutIn(CutIn):
         first = self._further(self.start, self.script.number("distance", self._DEFAULT_DISTANCE))
         number = self._BEHIND + 1 + self._BEFORE
         lanes = [first] + [self._further(first, self._GAP * place) for place in range(1, number)]
-        cars = [self._in_queue(self._beside(lane)) for lane in lanes]
+        cars = [self._in_queue(self.lane_beside(lane)) for lane in lanes]
         meeting = lanes[self._BEHIND]
         self._meeting, self._cutter = meeting.transform.location, cars[self._BEHIND]
         steps = range(1, int(self._DRIVES / self._STEP) + 1)
         self._way = self.drivers.plain_way(self._further(meeting, self._STEP * step) for step in steps)
         reach = self._GAP * number
-        self._kept_free = flat_line(lanes[-1], reach) + flat_line(self._beside(lanes[-1]), reach + self._DRIVES)
+        self._kept_free = flat_line(lanes[-1], reach) + flat_line(self.lane_beside(lanes[-1]), reach + self._DRIVES)
 
     def _in_queue(self, lane: carla.Waypoint) -> carla.Vehicle:
         pose = shifted(lane, 0.0, _DROP)

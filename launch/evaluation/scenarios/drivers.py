@@ -33,9 +33,19 @@ class Driver:
         self.vehicle.apply_control(self._agent.run_step())
 
     def dismiss(self) -> None:
-        """To be called when the driver is no longer needed."""
+        """To be called when the driver is no longer needed; leaves the vehicle to its physics."""
         if isinstance(self._agent, ConstantVelocityAgent):
+            self._agent.stop_constant_velocity()
             self._agent.destroy_sensor()
+
+    def change_lane(self, side: str, before: float, during: float, after: float) -> None:
+        """Change to the lane on a side, "left" or "right", whatever the markings; then it has driven its way.
+
+        Args:
+            side: of its own lane.
+            before, during, after: s on its own lane, between the two, and on the other, at the present speed.
+        """
+        self._agent.lane_change(side, before, after, during)
 
     def set_speed(self, speed: float) -> None:
         """Drive at ``speed`` (m/s) from now on."""
@@ -81,9 +91,14 @@ class Drivers:
         """One who follows the lane nearest to the vehicle, wherever it leads."""
         return Driver(vehicle, self._agent(vehicle, speed, options))
 
-    def steady(self, vehicle: carla.Vehicle, speed: float, **options: Any) -> Driver:
-        """As ``ahead``, but at ``speed`` from the first moment on, whatever the engine can do; to be dismissed."""
-        return Driver(vehicle, ConstantVelocityAgent(vehicle, _KMH * speed, options, self._town, self._planner))
+    def steady(self, vehicle: carla.Vehicle, speed: float, way: Way = (), **options: Any) -> Driver:
+        """As ``along``, or ``ahead`` without a way, but at ``speed`` from the first moment on, whatever the engine can
+        do; to be dismissed.
+        """
+        agent = ConstantVelocityAgent(vehicle, _KMH * speed, options, self._town, self._planner)
+        if way:
+            agent.set_global_plan(way)
+        return Driver(vehicle, agent)
 
     def _agent(self, vehicle: carla.Vehicle, speed: float, options: dict[str, Any]) -> BasicAgent:
         return BasicAgent(vehicle, _KMH * speed, options, self._town, self._planner)

@@ -20,7 +20,7 @@ from linkvla.launch.evaluation.scenarios.scene import Scene
 
 _DROP = 1.0  # m above the road, as vehicles are placed
 _BEYOND = 50.0  # m past the obstacle, where the scenario ends
-_SEEN_FROM = 50.0  # m before the obstacle, from where on the ego can be expected to know of it
+_SEEN_FROM = 50.0  # m before the obstacle
 _MAKES_UP_ITS_MIND = 5.0  # s
 _QUEUE = 40.0  # m before an obstacle in which no background car may come to stand
 _LANE = 2.0  # m from the middle of the lane
@@ -48,7 +48,7 @@ class Obstacle(Scene):
         for actor in self._block():
             self._ids.append(actor.id)
         self._end = ahead(self._last, _BEYOND).transform
-        self._seen_at: float | None = None
+        self._known_since: float | None = None
         reach = _QUEUE + self._last.transform.location.distance(self._first.transform.location)
         self._kept_free = flat_line(self._last, reach)
         self._apart = self._frequency()
@@ -61,6 +61,13 @@ class Obstacle(Scene):
     def _place(self) -> carla.Location:
         """Of its near end."""
         return self._first.transform.location
+
+    def _is_known(self, facts: EgoFacts) -> bool:
+        """Whether the ego is so near that it can be expected to know of it."""
+        return carla.Location(*facts.location).distance(self._place()) < _SEEN_FROM
+
+    def _come_alive(self) -> None:
+        """Called once, when the ego knows of it."""
 
     def _is_past(self, place: carla.Location) -> bool:
         """Whether the ego, there, has left it behind."""
@@ -93,9 +100,10 @@ class Obstacle(Scene):
     def play(self, facts: EgoFacts, since: float) -> None:
         """Watch where the ego is."""
         place = carla.Location(*facts.location)
-        if self._seen_at is None and place.distance(self._place()) < _SEEN_FROM:
-            self._seen_at = facts.time
-        self._mind_made_up = self._seen_at is not None and facts.time - self._seen_at >= _MAKES_UP_ITS_MIND
+        if self._known_since is None and self._is_known(facts):
+            self._known_since = facts.time
+            self._come_alive()
+        self._mind_made_up = self._known_since is not None and facts.time - self._known_since >= _MAKES_UP_ITS_MIND
         if self.oncoming_lane_allowed:
             self._let_them_come(facts.speed_limit)
         self.over = self._is_past(place)

@@ -29,9 +29,7 @@ class ParkingExit(Scene):
     def set_up(self) -> None:
         """Move the ego into the bay, and park others."""
         lane = self.start
-        bay = lane.get_right_lane() if self.script.side > 0.0 else lane.get_left_lane()
-        if bay is None or bay.lane_type == carla.LaneType.Sidewalk:
-            raise NoRoomError("there is no bay beside the ego's lane")
+        bay = self.lane_beside(lane)
         if carla.Location(*self.line.points[0]).distance(lane.transform.location) > _NEAR_START:
             raise NoRoomError("its trigger is not where the route begins")
         self._before = self.script.number("front_vehicle_distance", _BEFORE)

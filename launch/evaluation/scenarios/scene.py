@@ -10,7 +10,7 @@ import carla
 
 from linkvla.launch.evaluation.facts import EgoFacts, Infraction, RouteLine
 from linkvla.launch.evaluation.scenarios.drivers import Drivers
-from linkvla.launch.evaluation.scenarios.scenery import Scenery
+from linkvla.launch.evaluation.scenarios.scenery import NoRoomError, Scenery
 from linkvla.launch.evaluation.scenarios.script import Script
 from linkvla.launch.evaluation.traffic import BackgroundTraffic
 
@@ -45,6 +45,13 @@ class Scene(ABC):
     def drivers(self) -> Drivers:
         """For those who drive in it."""
         return Drivers(self._town)
+
+    def lane_beside(self, lane: carla.Waypoint) -> carla.Waypoint:
+        """The one at the scenario's side of a lane. Raises NoRoomError where there is only a sidewalk, or nothing."""
+        found = lane.get_right_lane() if self.script.side > 0.0 else lane.get_left_lane()
+        if found is None or found.lane_type == carla.LaneType.Sidewalk:
+            raise NoRoomError("there is no lane beside the ego's")
+        return found
 
     @property
     def oncoming_lane_allowed(self) -> bool:

@@ -44,7 +44,9 @@ class Scenery:
         """A passenger car of the seed's choice, with its hand brake on."""
         return self._stand(self._model(PASSENGER_CAR), pose, lights)
 
-    def moving_car(self, pose: carla.Transform, attributes: Mapping[str, str] = PASSENGER_CAR) -> carla.Vehicle | None:
+    def moving_car(
+        self, pose: carla.Transform, attributes: Mapping[str, str | bool] = PASSENGER_CAR
+    ) -> carla.Vehicle | None:
         """A vehicle of the seed's choice with these attributes, free to drive; None where there is no room now."""
         blueprint = self._model(attributes)
         blueprint.set_attribute("role_name", "scenario")
@@ -57,7 +59,9 @@ class Scenery:
         """A vehicle of one model, with its hand brake on."""
         return self._stand(self._library.find(model), pose, lights)
 
-    def special_vehicle(self, attributes: Mapping[str, str], pose: carla.Transform, lights: int = 0) -> carla.Vehicle:
+    def special_vehicle(
+        self, attributes: Mapping[str, str | bool], pose: carla.Transform, lights: int = 0
+    ) -> carla.Vehicle:
         """A vehicle of the seed's choice with these attributes, with its hand brake on."""
         return self._stand(self._model(attributes), pose, lights)
 
@@ -86,7 +90,7 @@ class Scenery:
         """The traffic lights of a junction; [] where it has none."""
         return self._world.get_traffic_lights_in_junction(junction.id)
 
-    def _model(self, attributes: Mapping[str, str]) -> carla.ActorBlueprint:
+    def _model(self, attributes: Mapping[str, str | bool]) -> carla.ActorBlueprint:
         found = (one for one in self._library.filter("vehicle.*") if _has(one, attributes))
         return self.choice.choice(sorted(found, key=lambda one: one.id))
 
@@ -107,8 +111,11 @@ class Scenery:
         return actor
 
 
-def _has(blueprint: carla.ActorBlueprint, attributes: Mapping[str, str]) -> bool:
-    def text(name: str) -> str:
-        return blueprint.get_attribute(name).as_str() if blueprint.has_attribute(name) else ""
+def _has(blueprint: carla.ActorBlueprint, attributes: Mapping[str, str | bool]) -> bool:
+    def matches(name: str, value: str | bool) -> bool:
+        if not blueprint.has_attribute(name):
+            return not value
+        attribute = blueprint.get_attribute(name)  # its == tries casts that fail
+        return (attribute.as_bool() if isinstance(value, bool) else attribute.as_str()) == value
 
-    return all(text(name) == value for name, value in attributes.items())
+    return all(matches(name, value) for name, value in attributes.items())

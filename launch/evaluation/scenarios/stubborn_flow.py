@@ -32,7 +32,7 @@ class StubbornFlow:
         speed: float,
         apart: tuple[float, float],
         scenery: Scenery,
-        attributes: Mapping[str, str] = PASSENGER_CAR,
+        attributes: Mapping[str, str | bool] = PASSENGER_CAR,
     ) -> None:
         self._way, self._speed, self._apart = way, speed, apart
         self._scenery, self._attributes = scenery, attributes

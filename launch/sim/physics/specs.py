@@ -46,6 +46,11 @@ class VehicleSpec:
         return 2 if self.shape in ("motorcycle", "bicycle") else 4
 
     @property
+    def dynamic_doors(self) -> bool:
+        """Whether its doors can be opened: CARLA's ``has_dynamic_doors``."""
+        return self.base_type in ("car", "van") and self.generation == 2
+
+    @property
     def frontal_area(self) -> float:
         """Of what meets the air, m^2."""
         return 0.85 * 4.0 * self.half_extent[1] * self.half_extent[2]

@@ -87,7 +87,7 @@ def _get_light_states(session: Session) -> list[list[int]]:
 
 @rpc("open_vehicle_door", void=True)
 def _open_door(session: Session, actor_id: int, door: int) -> None:
-    """Remembered; vehicles are drawn with closed doors."""
+    """Hood and trunk are remembered, no more."""
     lookup.find_vehicle(session.simulation.world, actor_id).open_doors |= _doors(door)
 
 

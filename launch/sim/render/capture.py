@@ -12,6 +12,7 @@ from linkvla.launch.sim.render.snapshot import RenderActor, SceneSnapshot
 from linkvla.launch.sim.render.vehicle_lamps import BRAKE
 from linkvla.launch.sim.render.vehicle_models import has_model
 from linkvla.launch.sim.world.actors import Actor, Prop, TrafficLight, TrafficSign, Vehicle, Walker
+from linkvla.launch.sim.world.doors import open_doors
 from linkvla.launch.sim.world.pose import Pose
 from linkvla.launch.sim.world.town import LightState
 
@@ -55,9 +56,10 @@ def render_actor(actor: Vehicle | Walker | Prop) -> RenderActor:
     seed = look_of(actor.type_id) if isinstance(actor, Vehicle) else actor.id
     velocity = tuple(actor.velocity.tolist())
     lamps = actor.light_mask if isinstance(actor, Vehicle) else 0
+    doors = open_doors(actor) if isinstance(actor, Vehicle) else ()
     model = model_of(actor.type_id)
     return RenderActor(
-        actor.shape, _foot(actor), extent, actor.colour, brake, phase, seed, actor.id, velocity, lamps, model
+        actor.shape, _foot(actor), extent, actor.colour, brake, phase, seed, actor.id, velocity, lamps, model, doors
     )
 
 

@@ -25,6 +25,7 @@ class RenderActor:
     velocity: tuple[float, float, float] = (0.0, 0.0, 0.0)  # m/s, world
     lamps: int = 0  # of a vehicle: what a client switched on, bits of carla.VehicleLightState
     model: str = ""  # a look of its own within the shape; empty: the shape's
+    doors: tuple[int, ...] = ()  # the side doors that stand open, as carla.VehicleDoor numbers them
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from linkvla.launch.sim.render.people import gait_step, walker_mesh
 from linkvla.launch.sim.render.signals import lamp_templates
 from linkvla.launch.sim.render.snapshot import RenderActor
 from linkvla.launch.sim.render.street_posts import post_mesh
+from linkvla.launch.sim.render.vehicle_doors import door_mesh
 from linkvla.launch.sim.render.vehicle_lamps import lamp_mesh, lit_lamps
 from linkvla.launch.sim.render.vehicles import actor_mesh
 
@@ -43,7 +44,7 @@ class TemplateBank:
         index = self._index.get(key)
         if index is None:
             kind, *rest = key
-            make = {"walker": walker_mesh, "lamp": lamp_mesh}.get(kind, actor_mesh)
+            make = {"walker": walker_mesh, "lamp": lamp_mesh, "door": door_mesh}.get(kind, actor_mesh)
             self._meshes.append(make(*rest))
             index = self._index[key] = len(self._meshes) - 1
         return index
@@ -70,6 +71,7 @@ class TemplateBank:
             if actor.shape in _VEHICLES:
                 lit = lit_lamps(actor.lamps, actor.brake, night, seconds)
                 keys += [("lamp", name, actor.shape, extent) for name in lit]
+                keys += [("door", door, extent) for door in actor.doors]
             for part in keys:
                 template.append(self._find(part))
                 poses.append(place)

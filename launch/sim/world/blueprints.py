@@ -157,7 +157,6 @@ def _role(value: str = "default") -> Attribute:
 
 
 def _vehicle(spec: VehicleSpec) -> tuple[Attribute, ...]:
-    doors = spec.base_type in ("car", "van") and spec.generation == 2
     return (
         _text("role_name", "autopilot", ("autopilot", "scenario", "ego_vehicle")),
         Attribute("color", AttributeKind.COLOUR, _COLOURS[0], _COLOURS),
@@ -168,7 +167,7 @@ def _vehicle(spec: VehicleSpec) -> tuple[Attribute, ...]:
         _fixed("base_type", AttributeKind.STRING, spec.base_type),
         _fixed("special_type", AttributeKind.STRING, spec.special_type),
         _fixed("generation", AttributeKind.INT, spec.generation),
-        _fixed("has_dynamic_doors", AttributeKind.BOOL, "true" if doors else "false"),
+        _fixed("has_dynamic_doors", AttributeKind.BOOL, "true" if spec.dynamic_doors else "false"),
         _fixed("has_lights", AttributeKind.BOOL, "false" if spec.shape == "bicycle" else "true"),
     )
 

@@ -10,6 +10,7 @@ import numpy as np
 from linkvla.launch.sim.physics.collision import BOX_SIZE
 from linkvla.launch.sim.physics.specs import WALKER_MASS, prop_mass, vehicle_spec
 from linkvla.launch.sim.world.actors import Actor, Prop, Vehicle, Walker
+from linkvla.launch.sim.world.pose import Box
 
 LAUNCH = 0.5  # m/s upwards: more than that lifts an actor off the ground
 CLEARANCE = 0.05  # m above the ground, below which boxes do not touch: flat things are driven over
@@ -33,9 +34,9 @@ def inertia_of(actor: Actor) -> float:
     return mass_of(actor) * (actor.box.half_x**2 + actor.box.half_y**2) / 3.0
 
 
-def box_row(item: Actor) -> tuple[float, ...]:
-    """The BOX_SIZE numbers of an actor's box for the collision tests."""
-    pose, box = item.pose, item.box
+def box_row(item: Actor, box: Box | None = None) -> tuple[float, ...]:
+    """The BOX_SIZE numbers for the collision tests of an actor's box, or of another one in its frame."""
+    pose, box = item.pose, box or item.box
     yaw = math.radians(pose.yaw)
     cos, sin = math.cos(yaw), math.sin(yaw)
     x, y = pose.x + box.x * cos - box.y * sin, pose.y + box.x * sin + box.y * cos

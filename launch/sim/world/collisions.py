@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from linkvla.launch.sim.physics.collision import contacts
+from linkvla.launch.sim.physics.collision import BOX_SIZE, contacts
 from linkvla.launch.sim.physics.impacts import resolve
 from linkvla.launch.sim.world import bodies as body
-from linkvla.launch.sim.world.actors import Actor
+from linkvla.launch.sim.world.actors import Actor, Vehicle
+from linkvla.launch.sim.world.doors import LEAF_MASS, leaf, open_doors
 
 LULL_S = 0.25  # apart for longer than this, and touching again is a new contact
 BLOW = 0.5  # m/s of closing speed that is news even between things that touch already
@@ -44,34 +45,46 @@ def collide(actors: Sequence[Actor], standing: np.ndarray) -> list[Contact]:
     masses = [body.mass_of(item) for item in actors]
     free = [item for item, mass in zip(actors, masses) if mass < math.inf]
     actors = [*free, *(item for item, mass in zip(actors, masses) if mass == math.inf)]
-    boxes = body.box_rows(actors)
+    leaves = _open_leaves(actors)
+    owners = [*actors, *(item for item, _ in leaves)]  # of the boxes
+    boxes = np.concatenate([body.box_rows(actors), np.array([row for _, row in leaves]).reshape(-1, BOX_SIZE)])
     found = contacts(boxes, standing, len(free))
     rows = found.tolist()
-    touching = sorted({int(place) for row in rows for place in row[:2] if place < len(actors)})
-    inverse, speeds = np.zeros((len(actors), 2)), np.zeros((len(actors), 3))
+    touching = sorted({int(place) for row in rows for place in row[:2] if place < len(owners)})
+    inverse, speeds = np.zeros((len(owners), 2)), np.zeros((len(owners), 3))
     for place in touching:
-        item = actors[place]
-        inverse[place] = 1.0 / body.mass_of(item), 1.0 / body.inertia_of(item)
+        item, is_leaf = owners[place], place >= len(actors)
+        inverse[place] = (1.0 / LEAF_MASS, 0.0) if is_leaf else (1.0 / body.mass_of(item), 1.0 / body.inertia_of(item))
         speeds[place] = item.velocity[0], item.velocity[1], math.radians(item.angular_velocity[2])
     before = speeds.tolist()
     impulses, shifts = resolve(boxes, standing, found, inverse, speeds)
     after, shifts = speeds.tolist(), shifts.tolist()
-    for place in touching:
+    for place in (place for place in touching if place < len(actors)):
         item, (x, y, rate) = actors[place], (new - old for new, old in zip(after[place], before[place]))
         body.shift(item, *shifts[place])
         if x or y or rate:
             body.push(item, (x, y, 0.0))
             body.turn(item, rate)
-    return [_contact(actors, row, impulse, before) for row, impulse in zip(rows, impulses.tolist())]
+    return [_contact(owners, row, impulse, before) for row, impulse in zip(rows, impulses.tolist())]
 
 
-def _contact(actors: Sequence[Actor], row: list[float], impulse: list[float], speeds: list[list[float]]) -> Contact:
+def _open_leaves(actors: Sequence[Actor]) -> list[tuple[Vehicle, tuple[float, ...]]]:
+    """Open doors: whose, and their boxes."""
+    return [
+        (item, body.box_row(item, leaf(door, (item.box.half_x, item.box.half_y, item.box.half_z))))
+        for item in actors
+        if isinstance(item, Vehicle) and item.open_doors
+        for door in open_doors(item)
+    ]
+
+
+def _contact(owners: Sequence[Actor], row: list[float], impulse: list[float], speeds: list[list[float]]) -> Contact:
     first, second = int(row[0]), int(row[1])
-    other, scenery = (actors[second], -1) if second < len(actors) else (None, second - len(actors))
+    other, scenery = (owners[second], -1) if second < len(owners) else (None, second - len(owners))
     vx, vy, _ = speeds[first]
     if other is not None:
         vx, vy = vx - speeds[second][0], vy - speeds[second][1]
-    return Contact(actors[first], other, scenery, (impulse[0], impulse[1], 0.0), -vx * row[2] - vy * row[3])
+    return Contact(owners[first], other, scenery, (impulse[0], impulse[1], 0.0), -vx * row[2] - vy * row[3])
 
 
 class ContactLog:
