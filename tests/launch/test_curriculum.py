@@ -59,7 +59,7 @@ class TestShipped:
             if stage.command == "choose":
                 chosen_by = {name[1:] for name in stage.among.values()}
         benchmarks = {each.name: each.options.get("benchmark") for each in read_curriculum("nano").stages}
-        assert {benchmarks[name] for name in chosen_by} == {"training"}
+        assert {benchmarks[name] for name in chosen_by} == {"training_scenarios"}
 
 
 class TestReading:
