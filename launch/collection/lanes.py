@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 
 import carla
 
 from linkvla.launch.collection.situation import Situation
+from linkvla.launch.evaluation.scenarios.places import to_the_side
 from linkvla.model.language.instructions import LaneKind
 
 _MOST = 6  # lanes looked at on each side
@@ -54,12 +56,8 @@ def _walk(waypoint: carla.Waypoint, side: str) -> list[SideLane]:
     """Lanes on one side, nearest first, as far as the road goes."""
     found: list[SideLane] = []
     sign = -1.0 if side == "left" else 1.0
-    current, edge, lanes = waypoint, waypoint.lane_width / 2.0, 0
-    for _ in range(_MOST):
-        against = current.lane_id * waypoint.lane_id < 0  # beyond the middle, left and right change places
-        current = current.get_left_lane() if (side == "left") != against else current.get_right_lane()
-        if current is None:
-            break
+    edge, lanes = waypoint.lane_width / 2.0, 0
+    for current, _ in islice(to_the_side(waypoint, sign), 1, 1 + _MOST):
         kind = _kind(current, waypoint)
         lanes += kind is LaneKind.LANE
         if kind is not None:

@@ -19,8 +19,8 @@
         command: choose                      # the checkpoint with the best driving score
         among: {$drive: $score-drive, $drive-on: $score-drive-on}
 
-What stages make: ``routes`` a route file, ``collect`` recordings, ``train`` a checkpoint, ``evaluate`` scores, ``choose`` one of the
-checkpoints; other commands make whatever they write to ``--out``.
+What stages make: ``routes`` a route file, ``collect`` recordings, ``train`` a checkpoint, ``evaluate`` scores,
+``choose`` one of the checkpoints; other commands make whatever they write to ``--out``.
 """
 
 from __future__ import annotations
