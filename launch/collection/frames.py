@@ -68,11 +68,13 @@ class Photographer:
         return situation.stage.renderer.render(situation.snapshot(), self._camera, pose, rows=self._rows)
 
     def view(self, frame: Frame) -> np.ndarray:
-        """(128, 256, 3) uint8: what the network sees."""
+        """(*view_shape, 3) uint8: what the network sees."""
         return make_view(frame.rgb, self._view_shape, aspect=self.rig.width / self.rig.height)
 
     def cells(self, frame: Frame) -> tuple[np.ndarray, np.ndarray]:
-        """Auxiliary labels: presence (16, 32, C) uint8 and mean inverse depth (16, 32) float16 in 1/m."""
+        """Auxiliary labels: presence (R, C, classes) uint8 and mean inverse depth (R, C) float16 in 1/m; a cell
+        is 8 pixels of the view wide and high.
+        """
         rows, columns = self._view_shape[0] // CELL, self._view_shape[1] // CELL
         counts = np.zeros((rows, columns, len(AUXILIARY_CLASSES)), dtype=np.int64)
         depth = np.zeros((rows, columns))

@@ -23,7 +23,12 @@ class RecordingShards:
         """Make one. Nothing that counts as a recording is left behind when it fails."""
         settings, notes = self._settings, notes_of(self._settings, shard)
         writer = RecordingWriter(
-            shard.folder, shard.frames, towns=settings.towns, notes=notes, annotated=settings.language
+            shard.folder,
+            shard.frames,
+            towns=settings.towns,
+            view_shape=settings.view_shape,
+            notes=notes,
+            annotated=settings.language,
         )
         with writer, contextlib.closing(self._source.records(shard)) as records:
             for record in islice(records, shard.frames):

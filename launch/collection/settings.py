@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from linkvla.model.data.recording import CELL
 from linkvla.model.interface.errors import ConfigurationError
 
 TRAINING_TOWNS = (
@@ -37,6 +38,7 @@ class CollectSettings:
     scene_seeds: int = 2  # different vegetation and facades per town
     episodes: int = 16  # parallel drives per worker, on-policy only
     keep_every: int = 2  # decisions between recorded frames, on-policy only
+    tile: int = 128  # px, side of a square tile; two side by side are what the network sees
     language: bool = True  # commentary, questions and Action Dreaming with each frame
     layout: str = "recording"  # or "simlingo": whole drives of the expert, one file per part of a frame
 
@@ -50,6 +52,8 @@ class CollectSettings:
             raise ConfigurationError(f"the share of situations at stop lines must lie in 0..1, got {self.line_share}")
         if not 0.0 <= self.hazard_share <= 1.0:
             raise ConfigurationError(f"the share of hazards must lie in 0..1, got {self.hazard_share}")
+        if not 32 <= self.tile <= 448 or self.tile % CELL:
+            raise ConfigurationError(f"a tile's side must be 32..448 pixels, in steps of {CELL}, got {self.tile}")
         if self.layout not in LAYOUTS:
             raise ConfigurationError(f"the layout must be one of {', '.join(LAYOUTS)}, got {self.layout!r}")
         if self.layout == "simlingo" and self.policy != "expert":
@@ -62,6 +66,11 @@ class CollectSettings:
             raise ConfigurationError("drives along routes are kept in the layout recording; leave simlingo out")
         if not self.towns:
             raise ConfigurationError("name at least one town to record in")
+
+    @property
+    def view_shape(self) -> tuple[int, int]:
+        """Rows and columns of the views that are kept: two tiles."""
+        return self.tile, 2 * self.tile
 
     def anywhere(self) -> CollectSettings:
         """The same for processes that start in another folder: with absolute paths."""

@@ -53,6 +53,7 @@ def notes_of(settings: CollectSettings, shard: Shard) -> dict[str, Any]:
         "routes": list(settings.routes),
         "line_share": settings.line_share,
         "hazard_share": settings.hazard_share,
+        "tile": settings.tile,
         "language": settings.language,
     }
 

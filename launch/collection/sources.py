@@ -57,7 +57,7 @@ class DrawnSituations:
 
     def __init__(self, settings: CollectSettings) -> None:
         self._settings = settings
-        self._stages, self._photographer = Stages(settings), Photographer(CameraRig())
+        self._stages, self._photographer = Stages(settings), Photographer(CameraRig(), settings.view_shape)
 
     def records(self, shard: Shard) -> Iterator[Record]:
         """See ``Source``."""
@@ -80,7 +80,7 @@ class Rollouts:
 
     def __init__(self, settings: CollectSettings, policy: Policy) -> None:
         self._settings, self._policy = settings, policy
-        self._stages, self._photographer = Stages(settings), Photographer(CameraRig())
+        self._stages, self._photographer = Stages(settings), Photographer(CameraRig(), settings.view_shape)
 
     def records(self, shard: Shard) -> Iterator[Record]:
         """See ``Source``."""

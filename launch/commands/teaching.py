@@ -27,6 +27,19 @@ Cluster = Annotated[
     str, typer.Option(metavar="ADDRESS", help="Record on a Ray cluster: its address, `auto`, or `local`.")
 ]
 
+Layout = Annotated[
+    str,
+    typer.Option(
+        metavar="recording|simlingo",
+        help="Columns of single frames, or whole drives of the expert (--policy expert) in SimLingo's folders, "
+        "without LiDAR.",
+    ),
+]
+Tile = Annotated[
+    int,
+    typer.Option(metavar="PIXELS", help="Side of the two tiles that the network sees; 128 for a nano."),
+]
+
 
 def collect(
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder for the recordings, one per shard.")],
@@ -44,14 +57,7 @@ def collect(
         typer.Option(metavar="NAME", help="Town to record in, repeatable; all training towns if left out."),
     ] = None,
     towns: Towns = None,
-    layout: Annotated[
-        str,
-        typer.Option(
-            metavar="recording|simlingo",
-            help="Columns of single frames, or whole drives of the expert (--policy expert) in SimLingo's folders, "
-            "without LiDAR.",
-        ),
-    ] = "recording",
+    layout: Layout = "recording",
     line_share: Annotated[
         float, typer.Option(metavar="SHARE", min=0.0, max=1.0, help="Of the situations, put before a stop line.")
     ] = 0.3,
@@ -68,6 +74,7 @@ def collect(
         bool,
         typer.Option("--language/--no-language", help="With commentary, questions and instructions for each frame."),
     ] = True,
+    tile: Tile = 128,
     seed: Seed = 0,
     workers: Annotated[int, typer.Option(metavar="N", min=1, help="Processes.")] = 2,
     shard_frames: ShardFrames = 1000,
@@ -100,6 +107,7 @@ def collect(
             line_share=line_share,
             hazard_share=hazard_share,
             language=language,
+            tile=tile,
             seed=seed,
             workers=workers,
             shard_frames=shard_frames,

@@ -18,14 +18,16 @@ from linkvla.model.interface.errors import DataError
 RECORDING_SEED = 2026  # training recordings are made in other towns, whatever their seed
 
 
-def data_folder(settings: ScoreSettings, console: Console) -> Path:
-    """The folder to score on; without ``data``, recorded in the held-out towns unless an earlier run did it."""
+def data_folder(settings: ScoreSettings, tile: int, console: Console) -> Path:
+    """The folder to score on; without ``data``, recorded in the held-out towns unless an earlier run did it, in views
+    of two tiles, ``tile`` pixels wide.
+    """
     if settings.data is not None:
         return settings.data
     from linkvla.launch import collection  # late: scoring given recordings needs no simulator
 
     folder = settings.held_out_folder()
-    if not (folder / "part-000" / "manifest.json").exists():
+    if not (folder / "shard-00000" / "manifest.json").exists():
         towns = " and ".join(collection.HELD_OUT_TOWNS)
         console.print(f"recording {settings.frames} frames in {towns}, to be kept in {folder}", highlight=False)
     collection.collect(
@@ -33,6 +35,7 @@ def data_folder(settings: ScoreSettings, console: Console) -> Path:
             out=folder,
             frames=settings.frames,
             towns=collection.HELD_OUT_TOWNS,
+            tile=tile,
             seed=RECORDING_SEED,
             workers=min(2, settings.frames),
         )

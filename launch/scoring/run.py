@@ -14,7 +14,7 @@ from linkvla.launch.scoring.document import document
 from linkvla.launch.scoring.held_out import Watch, data_folder, open_frames
 from linkvla.launch.scoring.score_table import ScoreTable
 from linkvla.launch.scoring.settings import Contender, ScoreSettings
-from linkvla.model.checkpoint_folder import resolve
+from linkvla.model.checkpoint_folder import read_config, resolve
 from linkvla.model.evaluation.network import Network
 
 Scores = TypeVar("Scores")
@@ -43,7 +43,8 @@ class Scoring:
         for contender in contenders:
             for name in contender.checkpoints:
                 resolve(name)
-        self.data = data_folder(settings, self.console)
+        first = resolve(contenders[0].checkpoints[0])
+        self.data = data_folder(settings, read_config(first).tile_size, self.console)
         found: dict[Contender, list[Scores]] = {}
         for contender in contenders:
             for name in contender.checkpoints:

@@ -152,7 +152,24 @@ def test_collect_writes_recordings_that_open(tmp_path):
     assert collect(settings) == [part]  # finished parts are kept, not recorded again
 
 
+def test_larger_tiles_show_the_same_in_more_pixels(tmp_path):
+    options = {"frames": 3, "towns": ("Aspen",), "workers": 1, "seed": 3, "language": False}
+    small, large = (
+        Recording.open(collect(CollectSettings(out=tmp_path / str(tile), tile=tile, **options))[0])
+        for tile in (64, 192)
+    )
+    assert small["view"].shape == (3, 64, 128, 3) and large["view"].shape == (3, 192, 384, 3)
+    assert small["presence"].shape[1:3] == (8, 16) and large["presence"].shape[1:3] == (24, 48)
+    shrunk = large["view"].reshape(3, 64, 3, 128, 3, 3).mean((2, 4))
+    assert np.abs(shrunk - small["view"]).mean() < 1.0
+    with pytest.raises(ConfigurationError, match="tile 64, not 192"):
+        collect(CollectSettings(out=tmp_path / "64", tile=192, **options))
+
+
 def test_settings_that_cannot_work_are_refused(tmp_path):
+    for tile in (16, 100, 512):
+        with pytest.raises(ConfigurationError, match="tile"):
+            CollectSettings(out=tmp_path, tile=tile)
     with pytest.raises(ConfigurationError, match="at least one town"):
         CollectSettings(out=tmp_path, towns=())
     with pytest.raises(ConfigurationError, match="at least one frame"):

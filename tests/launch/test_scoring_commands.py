@@ -180,11 +180,11 @@ def test_held_out_frames_are_recorded_with_words_and_kept(tmp_path: Path, monkey
     asked: list[collection.CollectSettings] = []
     monkeypatch.setattr(collection, "collect", asked.append)
     settings = ScoreSettings("dream", ("x",), frames=50, out=tmp_path)
-    folder = held_out.data_folder(settings, held_out.Console(quiet=True))
+    folder = held_out.data_folder(settings, 64, held_out.Console(quiet=True))
     given = asked[0]
-    assert given.towns == ("Maple", "Nutmeg") and given.frames == 50 and given.out == folder
+    assert given.towns == ("Maple", "Nutmeg") and given.frames == 50 and given.out == folder and given.tile == 64
     assert folder.parent == tmp_path
-    assert folder == held_out.data_folder(settings, held_out.Console(quiet=True)), "found again"
+    assert folder == held_out.data_folder(settings, 64, held_out.Console(quiet=True)), "found again"
 
 
 @pytest.mark.parametrize(("values", "error", "text"), [

@@ -82,7 +82,8 @@ class Drives:
         lessons: list[Lesson] = []
 
         def make(host: str, port: int) -> Lesson:
-            lessons.append(Lesson(host, port, _wheel(self._settings.policy, rng), rng, CameraRig(), extra))
+            wheel, shape = _wheel(self._settings.policy, rng), self._settings.view_shape
+            lessons.append(Lesson(host, port, wheel, rng, CameraRig(), shape, extra))
             return lessons[0]
 
         run = RouteRun(server, route, make, RunSettings(seed=rng.randrange(1 << 31), max_ticks=_LONGEST))

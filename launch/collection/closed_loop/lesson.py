@@ -28,11 +28,13 @@ _PENDING = 40  # ticks that a picture may be late
 class Eye:
     """A camera of the lesson's own, which draws only when a frame is due. ``camera``: the sensor.
 
-    ``every``: simulated seconds from one frame to the next.
+    ``view_shape``: rows and columns of what is kept. ``every``: simulated seconds from one frame to the next.
     """
 
-    def __init__(self, world: carla.World, ego: carla.Actor, rig: CameraRig, every: float) -> None:
-        self._rig, self._lock = rig, threading.Lock()
+    def __init__(
+        self, world: carla.World, ego: carla.Actor, rig: CameraRig, view_shape: tuple[int, int], every: float
+    ) -> None:
+        self._rig, self._view_shape, self._lock = rig, view_shape, threading.Lock()
         self._views: list[tuple[int, np.ndarray]] = []
         blueprint = world.get_blueprint_library().find("sensor.camera.rgb")
         for name, value in (("image_size_x", rig.width), ("image_size_y", rig.height), ("fov", rig.fov)):
@@ -44,12 +46,12 @@ class Eye:
 
     def _receive(self, image: carla.Image) -> None:
         pixels = np.frombuffer(image.raw_data, np.uint8).reshape(image.height, image.width, 4)
-        view = make_view(pixels[:, :, 2::-1], aspect=self._rig.width / self._rig.height)
+        view = make_view(pixels[:, :, 2::-1], self._view_shape, aspect=self._rig.width / self._rig.height)
         with self._lock:
             self._views.append((image.frame, view))
 
     def take(self) -> list[tuple[int, np.ndarray]]:
-        """(frame, (128, 256, 3) uint8 view) of all that have come since."""
+        """(frame, (*view_shape, 3) uint8 view) of all that have come since."""
         with self._lock:
             views, self._views = self._views, []
         return views
@@ -63,12 +65,22 @@ class Lesson(Teacher):
         wheel: who steers.
         rng: of the noise of localisation.
         rig: the camera.
+        view_shape: rows and columns of what is kept of its pictures.
         extra: tag bits (see ``Tag``) of all records.
     """
 
-    def __init__(self, host: str, port: int, wheel: Wheel, rng: random.Random, rig: CameraRig, extra: int = 0) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        wheel: Wheel,
+        rng: random.Random,
+        rig: CameraRig,
+        view_shape: tuple[int, int],
+        extra: int = 0,
+    ) -> None:
         super().__init__(host, port)
-        self._wheel, self._rng, self._rig, self._extra = wheel, rng, rig, extra
+        self._wheel, self._rng, self._rig, self._view_shape, self._extra = wheel, rng, rig, view_shape, extra
         self.records: list[Record] = []
         self.plans: tuple[Any, Any] | None = None
         self._moments: dict[int, Record] = {}  # without a view yet, by frame
@@ -122,7 +134,7 @@ class Lesson(Teacher):
         super()._prepare()
         self._sparse_plan = SparsePlan(self.route)
         self._town = self._world.get_map().name.rpartition("/")[2]
-        self._eye = Eye(self._world, self._ego, self._rig, self._wheel.every)
+        self._eye = Eye(self._world, self._ego, self._rig, self._view_shape, self._wheel.every)
         feeler = self._world.get_blueprint_library().find("sensor.other.collision")
         self._feeler = self._world.spawn_actor(feeler, carla.Transform(), attach_to=self._ego)
         self._feeler.listen(self._touch)
