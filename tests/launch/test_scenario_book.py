@@ -61,7 +61,17 @@ def test_an_interval_has_drawn_ends_and_a_word_is_one_of_those_allowed():
 
 
 @pytest.mark.parametrize(
-    "raw", [{"between": [3, 1]}, {"one_of": []}, {"from": [1, 9], "to": [5, 6]}, [1, 2, 3], None, True]
+    "raw",
+    [
+        {"between": [3, 1]},
+        {"right_lane": 9000},
+        {"right_lane": 0},
+        {"one_of": []},
+        {"from": [1, 9], "to": [5, 6]},
+        [1, 2, 3],
+        None,
+        True,
+    ],
 )
 def test_a_value_that_makes_no_sense_is_refused(raw):
     with pytest.raises(ConfigurationError, match="it"):
@@ -184,6 +194,13 @@ def test_a_place_on_the_right_lane_lies_beside_the_trigger(tmp_path):
         place = other.transform.location
         across = sum(inverse[1][axis] * (place.x, place.y, place.z)[axis] for axis in range(3)) + inverse[1][3]
         assert 2.0 < across < 5.0
+
+
+def test_a_place_on_a_right_lane_that_is_not_there_is_an_error_that_says_what_to_do(tmp_path):
+    book = tmp_path / "book.yaml"
+    book.write_text("HighwayCutIn: {lane: {right: [sidewalk, other]}, parameters: {p: {right_lane: 8}}}")
+    with pytest.raises(ConfigurationError, match="right: driving"):
+        draw(tmp_path / "r.xml", types=("HighwayCutIn",), towns=("Maple",), count=1, book=book)
 
 
 @pytest.mark.parametrize("route", SHIPPED_ROUTES)

@@ -16,9 +16,11 @@ from dataclasses import dataclass
 
 import carla
 
+from linkvla.launch.evaluation.scenarios.places import same_way
 from linkvla.model.interface.errors import ConfigurationError
 
 _AHEAD = "ahead"
+_FARTHEST = 100.0  # m: along branching lanes a map never ends
 
 
 @dataclass(frozen=True)
@@ -79,14 +81,18 @@ Value = Between | OneOf | Interval | RightLane
 def settled(drawn: Mapping[str, str], trigger: carla.Waypoint) -> Mapping[str, str]:
     """A drawn value as attributes of an XML element, now that the scenario has its place.
 
-    Raises ValueError where a lane on the right is wanted and there is none: the entry must ask for one.
+    Raises ConfigurationError where a lane on the right is wanted and there is none.
     """
     if _AHEAD not in drawn:
         return drawn
     along = trigger.next(float(drawn[_AHEAD]))
     lane = along[0].get_right_lane() if along else None
-    if lane is None:
-        raise ValueError("no lane to the right of a scenario that needs one")
+    if lane is None or lane.lane_type != carla.LaneType.Driving or not same_way(lane, along[0]):
+        place = trigger.transform.location
+        raise ConfigurationError(
+            f"right_lane: there is no lane to the right at ({place.x:.0f}, {place.y:.0f}); let the entry's place ask "
+            "for one (right: driving)"
+        )
     place = lane.transform.location
     return {axis: f"{getattr(place, axis):.2f}" for axis in "xyz"}
 
@@ -104,7 +110,10 @@ def read_value(what: str, raw: object) -> Value:
                 raise ConfigurationError(f"{what}: an interval's start must not lie beyond its end, got {raw}")
             return Interval(start, end)
         if set(raw) == {"right_lane"}:
-            return RightLane(read_numbers(f"{what}: right_lane", raw["right_lane"]))
+            ahead = read_numbers(f"{what}: right_lane", raw["right_lane"])
+            if not 0.0 < ahead.least <= ahead.most <= _FARTHEST:
+                raise ConfigurationError(f"{what}: right_lane must lie in 0..{_FARTHEST:g} m, without 0, got {raw}")
+            return RightLane(ahead)
         if "between" in raw:
             return read_numbers(what, raw)
     raise ConfigurationError(
