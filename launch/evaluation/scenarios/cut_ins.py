@@ -17,8 +17,6 @@ from linkvla.launch.evaluation.scenarios.scenery import NoRoomError
 from linkvla.launch.evaluation.scenarios.wings import Wings
 
 _DROP = 0.3  # m above the road
-_LANE = 2.0  # m from the middle of a lane
-_TENDED_EVERY = 10  # ticks
 _KMH = 3.6
 
 
@@ -46,8 +44,8 @@ class CutIn(Scene):
 
     def step(self, facts: EgoFacts, triggered: bool) -> Infraction | None:
         """Background cars are kept away, also before the beginning."""
-        if not self.over and facts.tick % _TENDED_EVERY == 0:
-            self._traffic.remove(self._traffic.near(self._kept_free, _LANE))
+        if not self.over:
+            self.keep_free(self._kept_free, facts)
         return super().step(facts, triggered)
 
     def play(self, facts: EgoFacts, since: float) -> None:

@@ -19,8 +19,6 @@ _FASTER = 25.0  # m/s than the ego
 _NEAR, _PATIENCE = 50.0, 10.0  # m behind the ego; s from there on, after which it has been in the way
 _DRIVES_ON = 50.0  # m before the ego, after which the scenario ends
 _LANE_AHEAD = 300.0  # m of the ego's lane without background cars
-_LANE = 2.0  # m from the middle of a lane
-_TENDED_EVERY = 10  # ticks
 _UP = 0.3  # m above the road
 _LIGHTS = carla.VehicleLightState.Special1 | carla.VehicleLightState.Special2
 _CLOSE_UP = {
@@ -54,8 +52,7 @@ class YieldToEmergencyVehicle(Scene):
     def play(self, facts: EgoFacts, since: float) -> None:
         """Come."""
         self._wings.enter()
-        if facts.tick % _TENDED_EVERY == 0:
-            self._traffic.remove(self._traffic.near(self._kept_free, _LANE))
+        self.keep_free(self._kept_free, facts)
         if self._driver is None:
             self._driver = self.drivers.steady(self._vehicle, facts.speed + _FASTER, **_CLOSE_UP)
             return  # it appears with the next tick

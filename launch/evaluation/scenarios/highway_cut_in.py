@@ -24,8 +24,6 @@ _BEFORE, _DURING, _AFTER = 0.3, 2.0, 3.0  # s on its own lane, between the lanes
 _FASTEST = 40.0  # m/s
 _APPROACH = 500.0  # m of lane before a junction, at most
 _SPACE = 60.0  # m beyond the junction without background cars
-_LANE = 2.0  # m from the middle of a lane
-_TENDED_EVERY = 10  # ticks
 
 
 class HighwayCutIn(Scene):
@@ -50,8 +48,7 @@ class HighwayCutIn(Scene):
     def play(self, facts: EgoFacts, since: float) -> None:
         """Come beside the ego, then before it."""
         self._wings.enter()
-        if facts.tick % _TENDED_EVERY == 0:
-            self._traffic.remove(self._traffic.near(self._kept_free, _LANE))
+        self.keep_free(self._kept_free, facts)
         if self._driver is None:
             self._driver = self.drivers.steady(self._car, facts.speed, self._way)
             return  # it appears with the next tick

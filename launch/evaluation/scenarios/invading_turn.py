@@ -21,8 +21,6 @@ _CONES_FROM, _CONE_EVERY, _CONES_SHARE = 10.0, 5.0, 0.5  # m, m, and share of th
 _CONE_ASIDE = 0.8  # of half the lane's width
 _UP = 0.3  # m above the road
 _PAST = 50.0  # m
-_LANE = 2.0  # m from the middle of a lane
-_TENDED_EVERY = 10  # ticks
 _LOOK_AHEAD = {"base_vehicle_threshold": 10.0, "detection_speed_ratio": 2.0, "distance_ratio": 0.2}
 
 
@@ -56,8 +54,7 @@ class InvadingTurn(Scene):
             self._flow = CarefulFlow(
                 self._way, speed, _APART, self.drivers, self._scenery, offset=self._aside, **_LOOK_AHEAD
             )
-        if facts.tick % _TENDED_EVERY == 0:
-            self._traffic.remove(self._traffic.near(self._kept_free, _LANE))
+        self.keep_free(self._kept_free, facts)
         self._flow.step()
         place = carla.Location(*facts.location)
         self.over = is_before(place, self._end) and place.distance(self._end.location) < _PAST

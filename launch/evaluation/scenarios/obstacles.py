@@ -23,8 +23,6 @@ _BEYOND = 50.0  # m past the obstacle, where the scenario ends
 _SEEN_FROM = 50.0  # m before the obstacle
 _MAKES_UP_ITS_MIND = 5.0  # s
 _QUEUE = 40.0  # m before an obstacle in which no background car may come to stand
-_LANE = 2.0  # m from the middle of the lane
-_TENDED_EVERY = 10  # ticks
 
 _Lights = carla.VehicleLightState
 _POLICE = _Lights.Special1 | _Lights.Special2 | _Lights.Position
@@ -93,8 +91,8 @@ class Obstacle(Scene):
 
     def step(self, facts: EgoFacts, triggered: bool) -> Infraction | None:
         """Background cars know no way round: those that would queue up are taken away, also before the beginning."""
-        if not self.over and facts.tick % _TENDED_EVERY == 0:
-            self._traffic.remove(self._traffic.near(self._kept_free, _LANE))
+        if not self.over:
+            self.keep_free(self._kept_free, facts)
         return super().step(facts, triggered)
 
     def play(self, facts: EgoFacts, since: float) -> None:

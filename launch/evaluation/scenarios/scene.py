@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import ClassVar
 
 import carla
@@ -13,6 +14,9 @@ from linkvla.launch.evaluation.scenarios.drivers import Drivers
 from linkvla.launch.evaluation.scenarios.scenery import NoRoomError, Scenery
 from linkvla.launch.evaluation.scenarios.script import Script
 from linkvla.launch.evaluation.traffic import BackgroundTraffic
+
+_LANE = 2.0  # m from the middle of a lane
+_TENDED_EVERY = 10  # ticks
 
 
 class Scene(ABC):
@@ -52,6 +56,11 @@ class Scene(ABC):
         if found is None or found.lane_type == carla.LaneType.Sidewalk:
             raise NoRoomError("there is no lane beside the ego's")
         return found
+
+    def keep_free(self, places: Sequence[tuple[float, float]], facts: EgoFacts) -> None:
+        """Background cars on lanes through ``places`` (x, y; m, world) are taken away; not in every tick."""
+        if facts.tick % _TENDED_EVERY == 0:
+            self._traffic.remove(self._traffic.near(places, _LANE))
 
     @property
     def oncoming_lane_allowed(self) -> bool:
