@@ -13,7 +13,7 @@ from linkvla.launch.sim.render.camera import Frame
 from linkvla.model.data.sample import Annotations
 from linkvla.model.data.view import CameraRig
 from linkvla.model.interface.types import Plan
-from linkvla.model.language.commentary import commentary
+from linkvla.model.language.commentary import commentary, paraphrase
 from linkvla.model.language.questions import questions
 
 
@@ -39,7 +39,8 @@ def annotate(
     lanes = lanes_at(situation)
     why = rationale(situation, sight, plan)
     return Annotations(
-        commentary=commentary(why, rng),
+        commentary=commentary(why),
+        paraphrase=paraphrase(why, rng),
         questions=questions(facts(situation, sight, why, lanes), rng),
         dreams=dreams(situation, sight, plan, lanes, rng),
     )

@@ -58,6 +58,7 @@ class Annotations:
     """Language that belongs to a frame. All parts may be absent."""
 
     commentary: str = ""  # what the expert does and why
+    paraphrase: str = ""  # the same in other words; "" where there are none
     questions: tuple[Question, ...] = ()
     dreams: tuple[Dream, ...] = ()
 
@@ -77,6 +78,7 @@ class Annotations:
             values = json.loads(text)
             return cls(
                 commentary=str(values["commentary"]),
+                paraphrase=str(values.get("paraphrase", "")),
                 questions=tuple(_question(item) for item in values["questions"]),
                 dreams=tuple(_dream(item) for item in values["dreams"]),
             )

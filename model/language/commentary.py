@@ -1,6 +1,8 @@
 """Commentary: what the car does and why, in one short sentence and perhaps a note (SimLingo's label, our words).
 
-route action + speed action + reason, then a note about a junction or a pedestrian. No torch.
+route action + speed action + reason, then a note about a junction or a pedestrian. There is one plain way to say it,
+which is what a network is taught to say: of a choice of wordings it would learn the choice, and where the next word is
+taken greedily, causes with many wordings lose against those with few. Paraphrases are for what is said to it. No torch.
 """
 
 from __future__ import annotations
@@ -81,8 +83,9 @@ class Rationale:
         return self.thing.distance if self.thing else None
 
 
+# The first of each is the plain one
 _REASONS = {
-    CauseKind.CLEAR: ("the road ahead is clear", "nothing is in the way", "the way is free"),
+    CauseKind.CLEAR: ("nothing is in the way", "the road ahead is clear", "the way is free"),
     CauseKind.WALKER: ("a pedestrian is on the road{away}", "a pedestrian stands in the lane{away}"),
     CauseKind.OBSTACLE: ("a {name} blocks the lane{away}", "a {name} lies in the way{away}"),
     CauseKind.BLOCKING_VEHICLE: ("a {name} stands across the lane{away}", "a {name} blocks the road{away}"),
@@ -95,7 +98,7 @@ _REASONS = {
     CauseKind.BEND: ("the road bends{to_side}", "a bend{to_side} is coming", "there is a bend{to_side}"),
     CauseKind.JUNCTION: ("the junction is near", "a junction is coming"),
 }
-_STANDING_LEAD = ("the {name} ahead stands still{away}", "a {name} is standing{away_or_ahead}")
+_STANDING_LEAD = ("a {name} is standing{away_or_ahead}", "the {name} ahead stands still{away}")
 _MOVING_LEAD = ("a {name} is driving{away_or_ahead}", "the {name} ahead is moving{away}")
 _CONNECTORS = (" because ", " since ", ", as ")
 _RESERVATIONS = (", but ", " although ")  # the car speeds up, yet not as it would on a free road
@@ -104,28 +107,60 @@ _JUNCTION_CLOSE = ("A junction is close.", "The junction is near.")
 _WALKER_NOTES = ("Mind the pedestrian {where}.", "Watch the pedestrian {where}.")
 
 
-def commentary(rationale: Rationale, rng: random.Random) -> str:
-    """One to two short sentences. ``phrases.route_intent`` and ``speed_intent`` read the two actions back."""
-    actions = [rng.choice(ROUTE_PHRASES[rationale.route]), rng.choice(SPEED_PHRASES[rationale.speed])]
-    if rng.random() < 0.3:
-        actions.reverse()
-    said = " and ".join(actions)
-    if rationale.cause is not None:
-        said += rng.choice(_RESERVATIONS if rationale.held_back else _CONNECTORS) + reason(rationale, rng)
-    return " ".join([said[0].upper() + said[1:] + ".", *_notes(rationale, rng)])
+@dataclass(frozen=True)
+class _Wording:
+    """Chooses words: the first that are offered, or by chance."""
+
+    rng: random.Random | None = None
+
+    def pick(self, options: tuple[str, ...]) -> str:
+        return options[0] if self.rng is None else self.rng.choice(options)
+
+    def perhaps(self, share: float) -> bool:
+        return self.rng is not None and self.rng.random() < share
+
+    def name(self, thing: Thing) -> str:
+        return thing.noun if self.rng is None else thing.name
+
+
+_PLAIN = _Wording()
+
+
+def commentary(rationale: Rationale) -> str:
+    """One to two short sentences, plainly. ``phrases.route_intent`` and ``speed_intent`` read the two actions back."""
+    return _sentences(rationale, _PLAIN)
+
+
+def paraphrase(rationale: Rationale, rng: random.Random) -> str:
+    """The same in other words, in either order, at times with colours and distances."""
+    return _sentences(rationale, _Wording(rng))
 
 
 def reason(rationale: Rationale, rng: random.Random) -> str:
     """The cause, which must not be None, as a bare clause, with its distance in half of the cases."""
+    return _reason(rationale, _Wording(rng))
+
+
+def _sentences(rationale: Rationale, wording: _Wording) -> str:
+    actions = [wording.pick(ROUTE_PHRASES[rationale.route]), wording.pick(SPEED_PHRASES[rationale.speed])]
+    if wording.perhaps(0.3):
+        actions.reverse()
+    said = " and ".join(actions)
+    if rationale.cause is not None:
+        said += wording.pick(_RESERVATIONS if rationale.held_back else _CONNECTORS) + _reason(rationale, wording)
+    return " ".join([said[0].upper() + said[1:] + ".", *_notes(rationale, wording)])
+
+
+def _reason(rationale: Rationale, wording: _Wording) -> str:
     cause, thing = rationale.cause, rationale.thing
     if cause is CauseKind.VEHICLE:
-        template = rng.choice(_MOVING_LEAD if thing is not None and thing.moving else _STANDING_LEAD)
+        template = wording.pick(_MOVING_LEAD if thing is not None and thing.moving else _STANDING_LEAD)
     else:
-        template = rng.choice(_REASONS[cause])
-    known = rationale.distance is not None and rng.random() < 0.5
+        template = wording.pick(_REASONS[cause])
+    known = rationale.distance is not None and wording.perhaps(0.5)
     away = f" {spoken_distance(rationale.distance)} away" if known else ""
     return template.format(
-        name=thing.name if thing else "vehicle",
+        name=wording.name(thing) if thing else "vehicle",
         away=away,
         away_or_ahead=away or " ahead",
         to_side=f" to the {thing.side}" if thing and thing.side else "",
@@ -138,10 +173,10 @@ def spoken_distance(metres: float) -> str:
     return f"{rounded} m"
 
 
-def _notes(rationale: Rationale, rng: random.Random) -> list[str]:
+def _notes(rationale: Rationale, wording: _Wording) -> list[str]:
     notes = []
     if rationale.cause is not CauseKind.JUNCTION and (rationale.in_junction or rationale.junction_close):
-        notes.append(rng.choice(_IN_JUNCTION if rationale.in_junction else _JUNCTION_CLOSE))
+        notes.append(wording.pick(_IN_JUNCTION if rationale.in_junction else _JUNCTION_CLOSE))
     if rationale.walker_side is not None and rationale.cause is not CauseKind.WALKER:
-        notes.append(rng.choice(_WALKER_NOTES).format(where=Thing("pedestrian", side=rationale.walker_side).where))
+        notes.append(wording.pick(_WALKER_NOTES).format(where=Thing("pedestrian", side=rationale.walker_side).where))
     return notes

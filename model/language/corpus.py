@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import product
 
 from linkvla.model.data.sample import DreamMode
-from linkvla.model.language.commentary import CauseKind, Rationale, Thing, commentary
+from linkvla.model.language.commentary import CauseKind, Rationale, Thing, paraphrase
 from linkvla.model.language.instructions import REFUSALS, LaneKind, Order, instructions
 from linkvla.model.language.phrases import ROUTE_PHRASES, SPEED_PHRASES, RouteIntent
 from linkvla.model.language.questions import Facts, questions
@@ -24,7 +24,7 @@ _SKIES = ("clear", "cloudy", "overcast", "foggy")
 def language_corpus() -> list[str]:
     """A few thousand lines: commentary, questions and answers, instructions, refusals."""
     rng = random.Random("corpus")
-    lines = [commentary(rationale, rng) for rationale in _rationales(rng)]
+    lines = [paraphrase(rationale, rng) for rationale in _rationales(rng)]
     for facts in _facts(rng):
         lines += [text for item in questions(facts, rng) for text in (item.question, item.answer)]
     lines += [text for order in _orders(rng) for text in instructions(order, rng, _ALL)]

@@ -119,7 +119,7 @@ def _generation(
         return prompts.commentary_turn(speed, navigation, words), points, words
     if task is Task.COMMENTARY_GIVEN:
         kept = navigation if rng.random() < recipe.given_navigation_share else ""
-        return prompts.commented_turn(speed, kept, words), points, words
+        return prompts.commented_turn(speed, kept, sample.annotations.paraphrase or words), points, words
     if task is Task.QUESTION:
         asked = sample.annotations.questions[rng.integers(len(sample.annotations.questions))]
         return prompts.question_turn(speed, navigation, asked.question, asked.answer), points, ""

@@ -78,7 +78,8 @@ def test_the_same_draw_gives_the_same_words(shots):
 def test_annotations_survive_json(shots):
     for shot in shots[:20]:
         back = Annotations.from_json(shot.said.to_json())
-        assert back.commentary == shot.said.commentary and back.questions == shot.said.questions
+        assert (back.commentary, back.paraphrase) == (shot.said.commentary, shot.said.paraphrase)
+        assert back.questions == shot.said.questions
         for a, b in zip(back.dreams, shot.said.dreams, strict=True):
             assert (a.mode, a.instructions, a.safe, a.refusal) == (b.mode, b.instructions, b.safe, b.refusal)
             assert np.allclose(a.path_in_ego, b.path_in_ego, atol=0.006)
@@ -86,7 +87,7 @@ def test_annotations_survive_json(shots):
 
 def test_texts_are_complete(shots):
     for shot in shots:
-        texts = [shot.said.commentary]
+        texts = [shot.said.commentary, shot.said.paraphrase]
         texts += [text for q in shot.said.questions for text in (q.question, q.answer, q.kind)]
         texts += [text for d in shot.said.dreams for text in (*d.instructions, *([d.refusal] if d.refusal else []))]
         for text in texts:
@@ -95,6 +96,7 @@ def test_texts_are_complete(shots):
 
 def test_commentary_states_the_plan(shots):
     for shot in shots:
+        assert speed_intent(shot.said.paraphrase) is speed_intent(shot.said.commentary)
         assert speed_intent(shot.said.commentary) is speed_action(shot.plan, shot.situation.ego.speed)
         assert route_intent(shot.said.commentary) in {
             RouteIntent.FOLLOW, RouteIntent.RECENTRE, RouteIntent.TURN_LEFT, RouteIntent.TURN_RIGHT,

@@ -12,7 +12,7 @@ from linkvla.model.data.sample import DreamMode
 from linkvla.model.interface.errors import DataError
 from linkvla.model.language import instructions as wording
 from linkvla.model.language.causes import spoken_cause
-from linkvla.model.language.commentary import CauseKind, Rationale, Thing, commentary, spoken_distance
+from linkvla.model.language.commentary import CauseKind, Rationale, Thing, commentary, paraphrase, spoken_distance
 from linkvla.model.language.corpus import OBSTACLES, VEHICLES, language_corpus
 from linkvla.model.language.instructions import LaneKind, Order, Refusal, instructions, refusal
 from linkvla.model.language.phrases import (
@@ -91,26 +91,44 @@ orders = st.one_of(
 )
 
 
+def wordings(rationale, seed):
+    return commentary(rationale), paraphrase(rationale, random.Random(seed))
+
+
 @given(rationales, seeds)
 def test_a_commentary_says_what_is_done(rationale, seed):
-    text = commentary(rationale, random.Random(seed))
-    assert route_intent(text) is rationale.route
-    assert speed_intent(text) is rationale.speed
-    assert not PLACEHOLDER.search(text)
-    assert text == commentary(rationale, random.Random(seed))
+    for text in wordings(rationale, seed):
+        assert route_intent(text) is rationale.route
+        assert speed_intent(text) is rationale.speed
+        assert not PLACEHOLDER.search(text)
+    assert wordings(rationale, seed) == wordings(rationale, seed)
 
 
 @given(rationales, seeds)
 def test_a_commentary_is_short(rationale, seed):
-    assert len(commentary(rationale, random.Random(seed)).split()) <= 32
+    assert all(len(text.split()) <= 32 for text in wordings(rationale, seed))
 
 
 @given(rationales, things, seeds)
 def test_the_cause_of_a_commentary_is_read_back(rationale, thing, seed):
     nouns = {CauseKind.WALKER: ("pedestrian",), CauseKind.OBSTACLE: OBSTACLES}.get(rationale.cause, VEHICLES)
     for noun in nouns:
-        text = commentary(replace(rationale, thing=replace(thing, noun=noun)), random.Random(seed))
-        assert spoken_cause(text) is rationale.cause, text
+        for text in wordings(replace(rationale, thing=replace(thing, noun=noun)), seed):
+            assert spoken_cause(text) is rationale.cause, text
+
+
+@given(rationales, things)
+def test_a_plain_commentary_has_neither_colours_nor_distances(rationale, thing):
+    other = replace(thing, colour="blue", distance=3.0)
+    told = replace(rationale, thing=replace(other, noun="car"))
+    text = commentary(told)
+    assert "blue" not in text and not re.search(r"\d", text)
+    assert text == commentary(replace(told, thing=replace(told.thing, colour="red", distance=None)))
+
+
+def test_paraphrases_differ():
+    standing = Rationale(RouteIntent.FOLLOW, SpeedIntent.STOP, CauseKind.RED_LIGHT)
+    assert len({paraphrase(standing, random.Random(seed)) for seed in range(40)}) > 20
 
 
 @pytest.mark.parametrize(
@@ -130,15 +148,16 @@ def test_a_cause_in_free_wording_is_read_too(text, cause):
 def test_a_cause_that_cannot_be_seen_is_not_said():
     unseen = Rationale(RouteIntent.FOLLOW, SpeedIntent.STOP, cause=None)
     for seed in range(20):
-        assert not re.search(r"because|since|, as|but", commentary(unseen, random.Random(seed)))
+        for text in wordings(unseen, seed):
+            assert not re.search(r"because|since|, as|but", text)
     assert all(q.kind != "why" for q in questions(Facts(3.0, unseen), random.Random(0)))
 
 
 def test_moving_on_towards_a_red_light_is_said_with_a_reservation():
     towards = Rationale(RouteIntent.FOLLOW, SpeedIntent.ACCELERATE, CauseKind.RED_LIGHT)
     for seed in range(20):
-        text = commentary(towards, random.Random(seed))
-        assert "because" not in text and ("but" in text or "although" in text)
+        for text in wordings(towards, seed):
+            assert "because" not in text and ("but" in text or "although" in text)
 
 
 @given(facts, seeds)
