@@ -92,6 +92,15 @@ def test_commentary_is_said_or_given_but_never_both():
     )
 
 
+def test_commentary_is_given_in_other_words_than_it_is_said_in():
+    both = sample(commentary=COMMENTARY, paraphrase="Elsewise.")
+    given_ones = lessons(both, 60, **only("commentary_given", understanding_coin=0.5))
+    assert {one.turn.answer for one in given_ones if one.order is Order.UNDERSTAND} == {COMMENTARY}
+    assert all("Elsewise." in one.turn.user for one in given_ones if one.order is Order.GENERATE)
+    said = lessons(both, 60, **only("commentary", understanding_coin=0.5))
+    assert not any("Elsewise." in one.turn.user + one.turn.answer for one in said)
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 10**6))
 def test_words_that_are_to_be_found_are_not_in_the_prompt(seed):
