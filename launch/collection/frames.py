@@ -17,7 +17,10 @@ from linkvla.launch.sim.world.pose import Pose
 from linkvla.model.data.recording import AUXILIARY_CLASSES, CELL, Record
 from linkvla.model.data.view import CameraRig, kept_rows, make_view
 from linkvla.model.interface.types import Observation, Plan
+from linkvla.model.language.causes import spoken_cause
+from linkvla.model.language.commentary import CauseKind
 
+_RARE_CAUSES = (CauseKind.WALKER, CauseKind.OBSTACLE, CauseKind.BLOCKING_VEHICLE, CauseKind.YELLOW_LIGHT)
 _CLASS_OF_MATERIAL = {
     "ROAD": "road",
     "SIDEWALK": "sidewalk",
@@ -119,8 +122,8 @@ def observe(situation: Situation, image: np.ndarray, rng: random.Random) -> Obse
     )
 
 
-def weigh(plan: Plan, speed: float) -> float:
-    """Sampling weight: the rare and the dangerous count more."""
+def weigh(plan: Plan, speed: float, cause: CauseKind | None = None) -> float:
+    """Sampling weight: the rare and the dangerous count more. ``cause``: what decides the speed, where that is said."""
     end = float(np.hypot(*plan.speed_waypoints_in_ego[-1]))
     weight = 1.0
     if end < 1.0:
@@ -131,6 +134,8 @@ def weigh(plan: Plan, speed: float) -> float:
         weight *= 1.5
     if abs(plan.path_in_ego[-1, 1]) > 3.0:
         weight *= 1.5
+    if cause in _RARE_CAUSES:
+        weight *= 2.5
     return weight
 
 
@@ -145,12 +150,16 @@ def record(
     """One row of a recording, from a picture of the situation.
 
     ``extra``: tag bits to add. ``language``: with commentary, questions and dreams; the rest of the row is the same
-    without.
+    without, but for the weight.
     """
     plan = situation.plan()
     observation = observe(situation, frame.rgb, rng)
     words = random.Random(rng.random())
     presence, inverse_depth = photographer.cells(frame)
+    # Nobody has taught the language how to tell of a way past something, or back from another lane.
+    said = (
+        annotate(situation, frame, words, plan=plan, rig=photographer.rig) if language and situation.has_words else None
+    )
     return Record(
         view=photographer.view(frame),
         presence=presence,
@@ -163,10 +172,7 @@ def record(
         distance_to_command=observation.distance_to_command,
         target_points_in_ego=observation.target_points_in_ego,
         tag=int(situation.tag(plan) | extra),
-        weight=weigh(plan, observation.speed),
+        weight=weigh(plan, observation.speed, spoken_cause(said.commentary) if said else None),
         town=situation.stage.town.name,
-        # Nobody has taught the language how to tell of a way past something, or back from another lane.
-        annotations=annotate(situation, frame, words, plan=plan, rig=photographer.rig)
-        if language and situation.has_words
-        else None,
+        annotations=said,
     )
