@@ -7,12 +7,12 @@ from typing import Any
 
 from linkvla.agent.control.steady_path import MOST_PLANS, PLANS
 from linkvla.agent.probes import check_probes
+from linkvla.model.interface.dtypes import AUTO, DTYPE_CHOICES
 from linkvla.model.interface.errors import ConfigurationError
 
 DEFAULT_CHECKPOINT = "linkvla-nano"
 NAVIGATION_CHOICES = ("checkpoint", "target_point", "command", "both", "none")
 ON_CHANGE = "change"
-DTYPE_CHOICES = ("auto", "float32", "bfloat16")
 _EVERY = {"off": 0, "on": 1}
 
 
@@ -22,7 +22,7 @@ class AgentSettings:
 
     checkpoint: str = DEFAULT_CHECKPOINT  # folder or registered name
     device: str = "cpu"
-    dtype: str = "auto"  # of the weights; "auto" is bfloat16 where the device has matrix units for it, else float32
+    dtype: str = AUTO  # of the weights; "auto" is bfloat16 where the device has matrix units for it, else float32
     threads: int = 0  # for the network; 0 leaves torch's choice
     probe: str = ""  # senses that are taken away, as in ``agent.probes``, with commas between them
     steering_plans: int = PLANS  # plans that the steering goes by; 1 for the present one alone, as SimLingo does

@@ -1,4 +1,4 @@
-"""What the weights are held in while a network drives."""
+"""What a network is driven and taught in, for torch."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from types import MappingProxyType
 
 import torch
 
-AUTO = "auto"
+from linkvla.model.interface.dtypes import AUTO
+
 DTYPES = MappingProxyType({"float32": torch.float32, "bfloat16": torch.bfloat16})
 
 
@@ -20,6 +21,12 @@ def chosen_dtype(name: str, device: str) -> torch.dtype:
     if name != AUTO:
         return DTYPES[name]
     return torch.bfloat16 if _multiplies_bfloat16(device.partition(":")[0]) else torch.float32
+
+
+def autocast(name: str, device: str, cached: bool = True) -> torch.autocast:
+    """Matrix products in ``chosen_dtype``, of weights in float32; ``cached``: casts of weights are kept for a pass."""
+    enabled = chosen_dtype(name, device) is torch.bfloat16
+    return torch.autocast(device.partition(":")[0], torch.bfloat16, enabled=enabled, cache_enabled=cached)
 
 
 def _multiplies_bfloat16(kind: str) -> bool:

@@ -22,9 +22,10 @@ from linkvla.launch.bench.stopwatch import Repeats, Spread, measure
 from linkvla.launch.json_file import write_json
 from linkvla.model.engine.engine import Engine
 from linkvla.model.engine.fused import obstacle
+from linkvla.model.interface.dtypes import AUTO
 from linkvla.model.interface.errors import ConfigurationError
 from linkvla.model.modeling_linkvla import LinkVLAForDriving
-from linkvla.model.precision import AUTO, DTYPES, chosen_dtype
+from linkvla.model.precision import DTYPES, chosen_dtype
 from linkvla.model.processing_linkvla import LinkVLAProcessor
 from linkvla.model.runner import LibraryRunner
 

@@ -15,9 +15,10 @@ def check(checkpoint: str, device: str) -> Iterator[Finding]:
     """Upgrades have made networks ignore their image or their words in silence; then every plan is the same."""
     import numpy as np
 
+    from linkvla.model.interface.dtypes import AUTO
     from linkvla.model.interface.types import Observation, Plan
     from linkvla.model.policy import LinkVLAPolicy
-    from linkvla.model.precision import AUTO, chosen_dtype
+    from linkvla.model.precision import chosen_dtype
 
     try:
         policy = LinkVLAPolicy.from_pretrained(checkpoint, device=device, dtype=chosen_dtype(AUTO, device))

@@ -58,9 +58,9 @@ class Annotations:
     """Language that belongs to a frame. All parts may be absent."""
 
     commentary: str = ""  # what the expert does and why
-    paraphrase: str = ""  # the same in other words; "" where there are none
     questions: tuple[Question, ...] = ()
     dreams: tuple[Dream, ...] = ()
+    paraphrase: str = ""  # the commentary in other words; "" where there are none
 
     def to_json(self) -> str:
         """One line of JSON; points to the centimetre."""
@@ -78,9 +78,9 @@ class Annotations:
             values = json.loads(text)
             return cls(
                 commentary=str(values["commentary"]),
-                paraphrase=str(values.get("paraphrase", "")),
                 questions=tuple(_question(item) for item in values["questions"]),
                 dreams=tuple(_dream(item) for item in values["dreams"]),
+                paraphrase=str(values.get("paraphrase", "")),
             )
         except (ValueError, KeyError, TypeError) as error:
             raise DataError(f"annotations cannot be read: {error!r}; record the data again") from None

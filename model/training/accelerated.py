@@ -29,6 +29,7 @@ from torch import nn
 
 from linkvla.model.interface.errors import ConfigurationError
 from linkvla.model.modeling_linkvla import LinkVLAForDriving
+from linkvla.model.precision import autocast
 from linkvla.model.training.batches import Counts, TrainingBatch
 from linkvla.model.training.compiled import compile_layers
 from linkvla.model.training.engine import TOTAL, Outcome, make_optimizer, refuse_divergence
@@ -155,8 +156,7 @@ class AcceleratedEngine:
 
     def _autocast(self) -> torch.autocast:
         # Casts that are kept would be a second network, whole, which is what sharding is to avoid.
-        options = {"enabled": self._recipe.bfloat16, "cache_enabled": not self._sharded}
-        return torch.autocast(self._accelerator.device.type, torch.bfloat16, **options)
+        return autocast(self._recipe.dtype, self._accelerator.device.type, cached=not self._sharded)
 
     def _exchange(self, last: bool) -> AbstractContextManager:
         if self._sharded:

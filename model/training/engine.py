@@ -21,6 +21,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from linkvla.model.interface.errors import ConfigurationError
 from linkvla.model.modeling_linkvla import LinkVLAForDriving
+from linkvla.model.precision import autocast
 from linkvla.model.training.compiled import compile_layers
 from linkvla.model.training.state import Progress, load_state, save_state
 
@@ -164,7 +165,7 @@ class ThreadShards:
     def _shard(self, batch: TrainingBatch) -> tuple[dict[str, float], tuple[torch.Tensor | None, ...]]:
         """Figures and gradients of all parameters for one shard."""
         # The cache of casts is shared between threads, and would tie their graphs together.
-        with torch.autocast("cpu", torch.bfloat16, enabled=self._recipe.bfloat16, cache_enabled=False):
+        with autocast(self._recipe.dtype, "cpu", cached=False):
             figures = self.objective(batch)
         gradients = torch.autograd.grad(figures[TOTAL], self._parameters, allow_unused=True)
         return {name: float(value.detach()) for name, value in figures.items()}, gradients

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from linkvla.model.interface.dtypes import AUTO, DTYPE_CHOICES
 from linkvla.model.interface.errors import ConfigurationError
 
 _TASK_SHARES = ("driving_share", "commentary_share", "commentary_given_share", "question_share", "dreaming_share")
@@ -70,7 +71,7 @@ class Recipe:
     warmup_share: float = 0.0  # of the run, in which the rate rises linearly; beside warmup_steps
     constant_until: float = 0.6  # share of the run; then a cosine
     final_rate: float = 0.02  # share of learning_rate at the end
-    bfloat16: bool = True
+    dtype: str = AUTO  # of the matrix products; weights are float32
     # What is minimised: actions + text_weight * words + understanding_weight * words for actions + auxiliary
     goal_weight: float = 0.5  # of the end points within the action loss; the rest goes to the other action tokens
     text_weight: float = 1.0
@@ -132,7 +133,7 @@ class Recipe:
         for name in _SHARES:
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise ConfigurationError(f"recipe: {name} must lie in 0..1, got {getattr(self, name)}")
-        for name, allowed in (("softmax_over", SOFTMAX_DOMAINS), ("engine", ENGINES)):
+        for name, allowed in (("softmax_over", SOFTMAX_DOMAINS), ("engine", ENGINES), ("dtype", DTYPE_CHOICES)):
             if getattr(self, name) not in allowed:
                 raise ConfigurationError(
                     f"recipe: {name} must be one of {', '.join(allowed)}, got {getattr(self, name)!r}"
@@ -224,7 +225,7 @@ PAPER: Mapping[str, Any] = {
     "warmup_share": 0.05,  # SimLingo
     "constant_until": 0.05,  # a cosine from there on
     "final_rate": 0.0,
-    "bfloat16": True,  # SimLingo trains in float16; new rows dislike its fixed loss scale
+    "dtype": "bfloat16",  # SimLingo trains in float16; new rows dislike its fixed loss scale
     "lora_rank": 32,
     "lora_alpha": 64,
     "lora_dropout": 0.1,

@@ -91,8 +91,8 @@ class Trainer:
         good = -math.inf
         with self.engine.whole() as model:
             if self.engine.rank == 0:
-                options = {"bfloat16": recipe.bfloat16}
-                report = evaluate(model, self.processor, self.held_out, recipe.evaluation_limit, **options)
+                limit = recipe.evaluation_limit
+                report = evaluate(model, self.processor, self.held_out, limit, dtype=recipe.dtype)
                 for name, source in self.held_out.items():
                     report[name].update(lesson_losses(recipe, model, self.processor, source))
                 diary.evaluation(progress, report)

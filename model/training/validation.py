@@ -15,6 +15,7 @@ from linkvla.model.data.sample import Sample, SampleSource
 from linkvla.model.decoding import decode
 from linkvla.model.evaluation.open_loop import scores
 from linkvla.model.modeling_linkvla import LinkVLAForDriving
+from linkvla.model.precision import autocast
 from linkvla.model.processing_linkvla import LinkVLAProcessor
 from linkvla.model.training.batches import teach
 from linkvla.model.training.engine import TOTAL
@@ -32,7 +33,7 @@ def predict(
     samples: Sequence[Sample],
     *,
     black: bool = False,
-    bfloat16: bool = False,
+    dtype: str = "float32",
 ) -> np.ndarray:
     """Decoded points (n, 30, 2), metres, of all samples."""
     results = []
@@ -40,7 +41,7 @@ def predict(
         some = samples[start : start + _BATCH]
         views = np.stack([sample.view for sample in some])
         batch = processor.batch(np.zeros_like(views) if black else views, list(map(processor.query, some)))
-        with torch.autocast(model.device.type, torch.bfloat16, enabled=bfloat16):
+        with autocast(dtype, model.device.type):
             results.append(decode(model, batch.to(model.device)).points.float().cpu())
     return torch.cat(results).numpy()
 
@@ -56,7 +57,7 @@ def evaluate(
     held_out: Mapping[str, SampleSource],
     limit: int,
     *,
-    bfloat16: bool = False,
+    dtype: str = "float32",
     black: bool = True,
 ) -> dict[str, dict[str, float]]:
     """Scores per held-out source; with ``black``, once more under ``NAME/black``. Leaves the model's mode as it was."""
@@ -69,7 +70,7 @@ def evaluate(
             labels = np.stack([sample.points_in_ego for sample in samples])
             tags = np.array([sample.tag for sample in samples])
             for suffix, dark in (("", False), ("/black", True)) if black else (("", False),):
-                points = predict(model, processor, samples, black=dark, bfloat16=bfloat16)
+                points = predict(model, processor, samples, black=dark, dtype=dtype)
                 report[name + suffix] = scores(points, labels, tags)
     finally:
         model.train(training)
@@ -88,7 +89,7 @@ def lesson_losses(
     training = model.training
     objective = Objective(recipe, model).eval()
     try:
-        with torch.autocast(model.device.type, torch.bfloat16, enabled=recipe.bfloat16):
+        with autocast(recipe.dtype, model.device.type):
             figures = objective(batch)
     finally:
         model.train(training)

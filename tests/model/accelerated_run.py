@@ -29,7 +29,7 @@ class Run:
 
     def __init__(self, engine, lora_dropout=0.0, **settings):
         torch.manual_seed(0)
-        values = {"bfloat16": False, "threads": 1, "batch_size": 3, "brightness": 0.0, "contrast": 0.0}
+        values = {"dtype": "float32", "threads": 1, "batch_size": 3, "brightness": 0.0, "contrast": 0.0}
         values |= {"lora_rank": 2, "lora_alpha": 4, "lora_dropout": lora_dropout}
         self.recipe = Recipe(total_samples=60, engine=engine, **{**values, **settings})
         tokenizer = train_text_tokenizer()

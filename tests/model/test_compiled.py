@@ -36,7 +36,7 @@ def run(record_folder, tiny_architecture, tmp_path):
     folder = record_folder(12)
 
     def steps(with_compiler: bool, engine: str = "threads"):
-        shape = {"bfloat16": False, "threads": 2, "architecture": tiny_architecture}
+        shape = {"dtype": "float32", "threads": 2, "architecture": tiny_architecture}
         recipe = Recipe(total_samples=1, engine=engine, compiled=with_compiler, **shape)
         model, processor, mixture = build(recipe, tmp_path / "run", [DataSource(folder)])
         objective = Objective(recipe, model)

@@ -45,7 +45,7 @@ def test_packed_losses_and_gradients_are_those_of_the_padded_batch(tiny, refinem
     model.config.refinement = refinement
     model.train()
     recipe = Recipe(total_samples=1, driving_share=0.0, commentary_share=1.0, commentary_given_share=0.0,
-                    question_share=0.0, dreaming_share=0.0, bfloat16=False)  # fmt: skip
+                    question_share=0.0, dreaming_share=0.0, dtype="float32")  # fmt: skip
     objective = Objective(recipe, model)
     batch = teach(list(samples(10)), processor, recipe, np.random.default_rng(1))
     assert not batch.generation.driving.valid.all() and batch.understanding is not None

@@ -105,7 +105,7 @@ def test_understanding_learns_words_only(tiny, annotated):
 
 def test_shards_add_up_to_the_batch(tiny, annotated):
     model, processor = tiny
-    recipe = Recipe(total_samples=1, batch_size=9, bfloat16=False)
+    recipe = Recipe(total_samples=1, batch_size=9, dtype="float32")
     batch = make_batch(Mixture([DataSource(annotated)], VIEW), processor, recipe, 3)
     torch.manual_seed(0)
     objective = Objective(recipe, model)
@@ -228,7 +228,7 @@ def test_regression_cannot_describe_actions(tiny, annotated, tmp_path, tiny_arch
 
 def test_divergence_is_an_error_and_leaves_the_weights(tiny, annotated):
     model, processor = tiny
-    recipe = Recipe(total_samples=1, batch_size=4, bfloat16=False)
+    recipe = Recipe(total_samples=1, batch_size=4, dtype="float32")
     batch = make_batch(Mixture([DataSource(annotated)], VIEW), processor, recipe, 0)
     engine = ThreadShards(recipe, Objective(recipe, model))
     before = model.slot_embedding.detach().clone()
@@ -253,7 +253,7 @@ def test_presets_are_merged_and_settings_go_over_them():
 
 def test_figures_name_the_total(tiny, annotated):
     model, processor = tiny
-    recipe = Recipe(total_samples=1, batch_size=6, bfloat16=False)
+    recipe = Recipe(total_samples=1, batch_size=6, dtype="float32")
     batch = make_batch(Mixture([DataSource(annotated)], VIEW), processor, recipe, 1)
     figures = Objective(recipe, model)(batch)
     parts = 0.5 * (figures["goal"] + figures["fine"]) + figures["text"] + 2.0 * figures["auxiliary"]

@@ -78,7 +78,7 @@ def test_a_run_with_it_has_the_losses_of_one_without(record_folder, tmp_path, ti
     folder = record_folder(6)
     losses = {}
     for gigabytes in (0.0, 1.0):
-        recipe = Recipe(total_samples=96, batch_size=6, architecture=tiny_architecture, bfloat16=False, threads=2,
+        recipe = Recipe(total_samples=96, batch_size=6, architecture=tiny_architecture, dtype="float32", threads=2,
                         train_vision=False, vision_memory_gb=gigabytes, picture_versions=2)  # fmt: skip
         kept = losses[gigabytes] = []
         note = partial(_note, kept)
