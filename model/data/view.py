@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 import cv2
 import numpy as np
 
+from linkvla.model.data import area
 from linkvla.model.interface.errors import ConfigurationError, ObservationError
 
 DROPPED_SHARE = 0.3  # of the frame's rows, at the bottom: 4.8 of 16 in SimLingo
@@ -65,6 +66,8 @@ def make_view(
     shape.
     """
     kept = np.ascontiguousarray(make_kept(image, aspect, jpeg_quality))
+    if interpolation == "area" and area.suits(kept.shape[:2], size):
+        return area.shrink(kept, size)
     return cv2.resize(kept, (size[1], size[0]), interpolation=resampling(kept.shape[:2], size, interpolation))
 
 

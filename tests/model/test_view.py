@@ -4,8 +4,11 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 from linkvla.model.configuration_linkvla import internvl2_1b_config
+from linkvla.model.data import area
 from linkvla.model.data.view import make_view
 
 
@@ -52,3 +55,27 @@ def test_tiles_are_left_and_right_and_normalised(tiny):
     mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
     torch.testing.assert_close(tiles[0, 0, :, 5, 5], -mean / std)
     torch.testing.assert_close(tiles[0, 1, :, 5, 5], (torch.tensor([1.0, 0.0, 0.0]) - mean) / std)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    size=st.tuples(st.integers(8, 160), st.integers(8, 300)),
+    more=st.integers(1, 700),
+    seed=st.integers(0, 10**6),
+    contrast=st.sampled_from([1, 40, 255]),
+)
+def test_quick_area_averaging_gives_opencvs_bytes(size, more, seed, contrast):
+    shape = size[0] + more, 4 * size[1]
+    assume(area.suits(shape, size))
+    image = np.random.default_rng(seed).integers(0, 256, (*shape, 3), dtype=np.uint8) // contrast * contrast
+    expected = cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA)
+    assert np.array_equal(area.shrink(image, size), expected)
+
+
+@pytest.mark.parametrize(("height", "width"), [(512, 1024), (256, 512), (384, 768), (100, 200)])
+def test_views_of_any_camera_are_opencvs(height, width):
+    image = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    kept = image[: height - int(height * 0.3)]
+    method = cv2.INTER_AREA if kept.shape[0] >= 128 else cv2.INTER_LINEAR
+    assert np.array_equal(make_view(image), cv2.resize(kept, (256, 128), interpolation=method))
+    assert np.array_equal(make_view(kept), make_view(image))
