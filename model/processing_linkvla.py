@@ -61,6 +61,10 @@ class LinkVLAProcessor:
         self.config = config
         self.tokenizer = tokenizer
         self._rig = config.camera_rig
+        # A configuration works out each of its values anew, which takes longer than a prompt's words.
+        self._view_shape, self._image_tokens = config.view_shape, config.image_tokens
+        self._padding, self._action_base = config.padding_token_id, config.vocabulary.action_base
+        self._longest = config.text_config.max_position_embeddings - GOALS - config.slots
         self._mean = torch.tensor(config.image_mean).view(1, 3, 1, 1)
         self._std = torch.tensor(config.image_std).view(1, 3, 1, 1)
 
@@ -77,7 +81,7 @@ class LinkVLAProcessor:
         """Camera frame (H, W, 3) uint8 RGB, whole or cut to its kept rows, to the view (tile, 2 tile, 3) uint8."""
         return make_view(
             image,
-            self.config.view_shape,
+            self._view_shape,
             self._rig.width / self._rig.height,
             interpolation=self.config.interpolation,
             jpeg_quality=self.config.jpeg_quality,
@@ -131,7 +135,7 @@ class LinkVLAProcessor:
 
         Raises ObservationError for views of another shape and for a prompt that is too long.
         """
-        expected = (len(turns), *self.config.view_shape, 3)
+        expected = (len(turns), *self._view_shape, 3)
         if views.shape != expected or views.dtype != np.uint8:
             raise ObservationError(f"views must be {expected} uint8, got {views.shape} {views.dtype}; use `view` first")
         tokens = self.tokens(turns, open_answer)
@@ -145,10 +149,11 @@ class LinkVLAProcessor:
         """
         rows, answers = zip(*(self._ids(turn, open_answer) for turn in turns))
         length = max(map(len, rows))
-        limit = self.config.text_config.max_position_embeddings - GOALS - self.config.slots
-        if length > limit:
-            raise ObservationError(f"the prompt takes {length} tokens, at most {limit} fit; shorten the instruction")
-        ids = torch.full((len(rows), length), self.config.padding_token_id)
+        if length > self._longest:
+            raise ObservationError(
+                f"the prompt takes {length} tokens, at most {self._longest} fit; shorten the instruction"
+            )
+        ids = torch.full((len(rows), length), self._padding)
         labels = torch.full_like(ids, IGNORED)
         for n, (row, answer) in enumerate(zip(rows, answers)):
             ids[n, length - len(row) :] = torch.tensor(row)
@@ -159,10 +164,9 @@ class LinkVLAProcessor:
 
     def _ids(self, turn: Turn, open_answer: bool) -> tuple[list[int], int]:
         """Token ids of a turn, and how many at the end belong to the answer."""
-        image, user, answer = prompts.chat(turn, self.config.image_tokens)
+        image, user, answer = prompts.chat(turn, self._image_tokens)
         cells = [] if turn.actions is None else turn.actions
-        base = self.config.vocabulary.action_base
-        middle = [base + int(cell) for cell in cells]
+        middle = [self._action_base + int(cell) for cell in cells]
         before, text = (self._encoded(image).ids + middle, user) if middle else ([], image + user)
         if open_answer:
             return [*before, *self._encoded(text).ids], 0
