@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from linkvla.launch.commands import (
+    averaging,
     bench,
     benchmark_scores,
     convert,
@@ -67,6 +68,7 @@ for command in (
     teaching.collect,
     teaching.train,
     merging.merge,
+    averaging.average,
     convert.convert,
     scoring.dream,
     scoring.language,

@@ -19,8 +19,8 @@
         command: choose                      # the checkpoint with the best driving score
         among: {$drive: $score-drive, $drive-on: $score-drive-on}
 
-What stages make: ``routes`` a route file, ``collect`` recordings, ``train`` a checkpoint, ``evaluate`` scores,
-``choose`` one of the checkpoints; other commands make whatever they write to ``--out``.
+What stages make: ``routes`` a route file, ``collect`` recordings, ``train`` and ``average`` a checkpoint, ``evaluate``
+scores, ``choose`` one of the checkpoints; other commands make whatever they write to ``--out``.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from linkvla.launch.yaml_file import read_mapping, shipped_or_own
 from linkvla.model.interface.errors import ConfigurationError
 
 CHOOSE = "choose"
-COMMANDS = ("routes", "collect", "train", "evaluate", "dream", "language", "openloop", CHOOSE)
+COMMANDS = ("routes", "collect", "train", "average", "evaluate", "dream", "language", "openloop", CHOOSE)
 SHIPPED = Path(__file__).resolve().parent
 
 RESERVED = ("checkpoint", "checkpoints")
