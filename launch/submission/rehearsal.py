@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from linkvla.launch.environment import child_environment
@@ -45,10 +46,12 @@ def rehearse(folder: Path) -> list[Path]:
     team_code = (folder / TEAM_CODE).resolve()
     name = Path(AGENT_FILE).stem
     try:
-        done = subprocess.run(
-            [sys.executable, "-c", _PROGRAM, name, str((folder / CHECKPOINT).resolve())],
-            capture_output=True, text=True, timeout=TIME_LIMIT, cwd=team_code, env=child_environment([team_code]),
-        )  # fmt: skip
+        with tempfile.TemporaryDirectory() as compiled:  # else numba leaves what it compiles in the folder
+            done = subprocess.run(
+                [sys.executable, "-c", _PROGRAM, name, str((folder / CHECKPOINT).resolve())],
+                capture_output=True, text=True, timeout=TIME_LIMIT, cwd=team_code,
+                env={**child_environment([team_code]), "NUMBA_CACHE_DIR": compiled},
+            )  # fmt: skip
     except subprocess.TimeoutExpired:
         raise ConfigurationError(
             f"the agent in {folder} has not planned within {TIME_LIMIT:g} s; try again when this machine is less busy"
