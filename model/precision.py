@@ -6,9 +6,9 @@ from types import MappingProxyType
 
 import torch
 
-from linkvla.model.interface.dtypes import AUTO
+from linkvla.model.interface.dtypes import AUTO, DTYPE_CHOICES
 
-DTYPES = MappingProxyType({"float32": torch.float32, "bfloat16": torch.bfloat16})
+DTYPES = MappingProxyType({name: getattr(torch, name) for name in DTYPE_CHOICES if name != AUTO})
 
 
 def chosen_dtype(name: str, device: str) -> torch.dtype:

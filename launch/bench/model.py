@@ -22,10 +22,10 @@ from linkvla.launch.bench.stopwatch import Repeats, Spread, measure
 from linkvla.launch.json_file import write_json
 from linkvla.model.engine.engine import Engine
 from linkvla.model.engine.fused import obstacle
-from linkvla.model.interface.dtypes import AUTO
+from linkvla.model.interface.dtypes import DTYPE_CHOICES
 from linkvla.model.interface.errors import ConfigurationError
 from linkvla.model.modeling_linkvla import LinkVLAForDriving
-from linkvla.model.precision import DTYPES, chosen_dtype
+from linkvla.model.precision import chosen_dtype
 from linkvla.model.processing_linkvla import LinkVLAProcessor
 from linkvla.model.runner import LibraryRunner
 
@@ -43,7 +43,7 @@ class ModelBenchSettings:
 
     shape: str  # "nano", "1b" with random weights, or a checkpoint's name or folder
     devices: tuple[str, ...]  # empty: the GPU, or the CPU where there is none
-    dtype: str  # one of DTYPES, or AUTO: what an agent drives in on the first of the devices
+    dtype: str  # one of DTYPE_CHOICES; AUTO: what an agent drives in on the first of the devices
     heads: tuple[str, ...]
     runners: tuple[str, ...]
     words: tuple[str, ...]
@@ -56,7 +56,7 @@ class ModelBenchSettings:
 
     def __post_init__(self) -> None:
         known = {"head": (self.heads, HEADS), "runner": (self.runners, RUNNERS), "words": (self.words, WORDS)}
-        known["dtype"] = ((self.dtype,), (AUTO, *DTYPES))
+        known["dtype"] = ((self.dtype,), DTYPE_CHOICES)
         for name, (given, allowed) in known.items():
             for one in given:
                 if one not in allowed:

@@ -34,8 +34,9 @@ from typing import Any
 from linkvla.launch.yaml_file import read_mapping, shipped_or_own
 from linkvla.model.interface.errors import ConfigurationError
 
+AVERAGE = "average"
 CHOOSE = "choose"
-COMMANDS = ("routes", "collect", "train", "average", "evaluate", "dream", "language", "openloop", CHOOSE)
+COMMANDS = ("routes", "collect", "train", AVERAGE, "evaluate", "dream", "language", "openloop", CHOOSE)
 SHIPPED = Path(__file__).resolve().parent
 
 RESERVED = ("checkpoint", "checkpoints")

@@ -1,7 +1,7 @@
 """From stages to the commands that a person would type, and the folders that they fill.
 
 OUT/NAME/                what a stage writes; trainings of one line share the folder of the first
-OUT/checkpoints/NAME/    the weights as a training, or a choice, left them
+OUT/checkpoints/NAME/    the weights as a training, a mean or a choice left them
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import typer
 
-from linkvla.launch.curriculum.curriculum import CHOOSE, Curriculum, Stage
+from linkvla.launch.curriculum.curriculum import AVERAGE, CHOOSE, Curriculum, Stage
 from linkvla.model.interface.errors import ConfigurationError
 from linkvla.model.training.trainer import STATE
 
@@ -58,7 +58,7 @@ def orders(curriculum: Curriculum, out: Path) -> list[Order]:
     anywhere = {name: str(product) for name, product in products.items()}
     found = []
     for stage in curriculum.stages:
-        folder = Path(curriculum.root(stage))
+        folder = products[stage.name] if stage.command == AVERAGE else Path(curriculum.root(stage))
         found.append(
             Order(
                 stage,
@@ -74,7 +74,7 @@ def orders(curriculum: Curriculum, out: Path) -> list[Order]:
 
 
 def _has_weights(stage: Stage) -> bool:
-    return stage.command in ("train", CHOOSE)
+    return stage.command in ("train", AVERAGE, CHOOSE)
 
 
 def _check(found: list[Order]) -> None:

@@ -195,3 +195,13 @@ def test_a_small_curriculum_is_followed_interrupted_and_gone_on_with(tmp_path):
     assert weights_sha256(out / "checkpoints" / "learn") == first
     assert weights_sha256(out / "checkpoint") == weights_sha256(out / "checkpoints" / "on") != first
     load_checkpoint(out / "checkpoint")
+
+
+def test_a_mean_at_the_end_is_what_the_curriculum_leaves(tmp_path):
+    mean = {"name": "mean", "command": "average", "options": {"checkpoint": {"$learn": 1, "$on": 3}}}
+    on = {**LEARN, "name": "on", "run": "learn", "options": {**LEARN["options"], "samples": 48}}
+    found = orders(read_curriculum(_file(tmp_path, [RANDOM, LEARN, on, mean])), tmp_path / "out")
+    assert [order.has_weights for order in found] == [False, True, True, True]
+    last = found[-1]
+    assert last.arguments[-2:] == ("--out", str(last.product))  # it writes where later stages look
+    assert last.product == tmp_path / "out" / "checkpoints" / "mean"
