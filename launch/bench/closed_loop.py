@@ -83,7 +83,7 @@ def close_loop(task: LoopTask) -> Loop:
         real_time=record.timing.real_time_ratio,
         tick=diary.spread(),
         phases=dict(record.timing.phases),
-        agent=diary.means(),
+        agent=diary.means(ticks),
         server={stage: 1e3 * (spent - diary.before.get(stage, 0.0)) / ticks for stage, spent in after.items()},
     )
 
@@ -110,8 +110,10 @@ class _Diary:
         moments = self._asked[1:]
         return spread([1e3 * (after - before) for before, after in pairwise(moments)] or [0.0])
 
-    def means(self) -> dict[str, float]:
-        return mean_stages(self._stages)
+    def means(self, ticks: int) -> dict[str, float]:
+        """Per tick of the loop, as the phases are: on the last of them nobody asks the agent."""
+        share = len(self._stages) / ticks
+        return {stage: took * share for stage, took in mean_stages(self._stages).items()}
 
 
 def _watched(make_agent: MakeAgent, diary: _Diary) -> MakeAgent:
