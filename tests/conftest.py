@@ -8,25 +8,33 @@ import pytest
 from hypothesis import settings
 from xdist.scheduler import LoadFileScheduling
 
-SYSTEM = "tests/system"
+PROGRAMS, CLIENTS = "tests/programs", "tests/system"
 
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
 
 
-class SharedByFile(LoadFileScheduling):
-    """Several processes share the files, but for those of ``tests/system``, which one process has, in their order.
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whole programs first, since they take longest; the client in this process last, when it is quiet."""
+    items.sort(key=lambda item: (item.nodeid.startswith(f"{CLIENTS}/"), not item.nodeid.startswith(f"{PROGRAMS}/")))
 
-    A TrafficManager lives as long as the process that made it, and takes it along when its server is gone for too long;
-    and on a few cores one server with its clients is enough at a time.
+
+class SharedByFile(LoadFileScheduling):
+    """Several processes share the files, but for those with the client in the process of the test: one has them all.
+
+    A TrafficManager lives as long as the process that made it, and takes it along where it is kept waiting too long:
+    with the cores busy, one run in two ended so.
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        return SYSTEM if nodeid.startswith(f"{SYSTEM}/") else super()._split_scope(nodeid)
+        return CLIENTS if nodeid.startswith(f"{CLIENTS}/") else super()._split_scope(nodeid)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> SharedByFile:
+    """In the order of collection."""
+    config.option.loadscopereorder = False
     return SharedByFile(config, log)
 
 
