@@ -20,13 +20,13 @@ CARS = 30
 TICKS = 2000
 
 
-@pytest.fixture(scope="module")
-def traffic_manager(server, client) -> Iterator[carla.TrafficManager]:
+@pytest.fixture
+def traffic_manager(server, client, world) -> Iterator[carla.TrafficManager]:
+    """One that ends before the world's cars do: its thread crashes the client when they go from under it."""
     manager = client.get_trafficmanager(server.traffic_manager_port)
     manager.set_synchronous_mode(True)
     manager.set_random_device_seed(1)
     yield manager
-    manager.set_synchronous_mode(False)
     manager.shut_down()
 
 

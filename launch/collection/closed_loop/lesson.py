@@ -22,7 +22,6 @@ from linkvla.model.data.view import CameraRig, make_view
 _HELD_EVERY = 2.0  # s, the same while nothing moves
 _STANDING, _STAYS = 0.2, 1.0  # m/s of the ego; m at the end of the plan
 _ASIDE, _ASIDE_WEIGHT = 0.7, 3.0  # m off the route where a detour begins to count; how much it counts
-_PENDING = 40  # ticks that a picture may be late
 
 
 class Eye:
@@ -114,7 +113,6 @@ class Lesson(Teacher):
         wanted = super().run_step(input_data, timestamp)
         self._collect()
         frame = self._world.get_snapshot().frame
-        self._moments = {number: one for number, one in self._moments.items() if number > frame - _PENDING}
         self._moments[frame] = self._moment()
         return self._wheel.steer(self, wanted, input_data, timestamp)
 
@@ -143,10 +141,12 @@ class Lesson(Teacher):
         self.hit = True
 
     def _collect(self) -> None:
+        """Pictures come in their order, however late: what lies before one of them has none."""
         for frame, view in self._eye.take():
-            moment = self._moments.pop(frame, None)
+            moment = self._moments.get(frame)
             if moment is not None and self._is_news(moment, frame):
                 self.records.append(replace(moment, view=view))
+            self._moments = {number: one for number, one in self._moments.items() if number > frame}
 
     def _is_news(self, moment: Record, frame: int) -> bool:
         """Whether the frame shows more than the one before: a car that waits sees the same for long."""
