@@ -27,8 +27,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 class SharedByFile(LoadFileScheduling):
     """Several processes share the files, but for those with the client in the process of the test: one has them all.
 
-    A TrafficManager lives as long as the process that made it, and takes it along where it is kept waiting too long:
-    with the cores busy, one run in two ended so.
+    A TrafficManager lives as long as the process that made it. One that is kept waiting, or whose cars are taken away,
+    takes that process along, with all tests that it still had.
     """
 
     def _split_scope(self, nodeid: str) -> str:
