@@ -84,4 +84,4 @@ def decode(model: LinkVLAForDriving, prefix: Prefix, mode: str | None = None) ->
         said[slot] = tables.score_actions(advance(prefix, last=1)[:, 0])
     logits = torch.stack([said[slot] for slot in range(POINTS)], dim=1)
     goal_logits = torch.stack([said[slot] for slot in END_POINTS], dim=1)
-    return Decoded(read(logits), certainty(goal_logits), goal_logits, logits)
+    return Decoded(read(logits), certainty(goal_logits.float().log_softmax(-1)), goal_logits, logits)

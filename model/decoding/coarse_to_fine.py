@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import torch
 
-from linkvla.model.decoding.decoded import Decoded, certainty, reader
+from linkvla.model.decoding.decoded import Decoded, certainty, goal_scores, reader
 from linkvla.model.decoding.prefix import Prefix, advance, append, read_opening
 from linkvla.model.interface.types import PATH_POINTS, SPEED_WAYPOINTS
 from linkvla.model.modeling_linkvla import GOALS, DrivingBatch, Hidden, LinkVLAForDriving, Tables
@@ -94,5 +94,6 @@ def decode(
     """
     read = reader(model, mode)
     goal_logits = look_ahead(model, prefix)
-    fine_logits = refine(model, prefix, read(goal_logits) if end_points is None else end_points)
-    return Decoded(read(fine_logits), certainty(goal_logits), goal_logits, fine_logits)
+    scores = goal_scores(model, goal_logits, mode)
+    fine_logits = refine(model, prefix, read(scores) if end_points is None else end_points)
+    return Decoded(read(fine_logits), certainty(scores), goal_logits, fine_logits)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
+from linkvla.model.decoding.stand_or_go import weighed
 from linkvla.model.interface.types import PATH_POINTS, POINTS
 from linkvla.model.modeling_linkvla import LinkVLAForDriving
 from linkvla.model.tokenizer.action_tokenizer import ActionTokenizer
@@ -23,7 +24,7 @@ class Decoded:
     """Decoded points, metres, ego frame. ``None`` where a decoder has no such thing."""
 
     points: torch.Tensor  # (B, 30, 2) float32: 20 path points, 10 speed waypoints
-    certainty: torch.Tensor | None = None  # (B, 2): probability of the end points' best cells
+    certainty: torch.Tensor | None = None  # (B, 2): probability of the cells that the end points are read from
     goal_logits: torch.Tensor | None = None  # (B, 2, cells): end of path, last speed waypoint
     fine_logits: torch.Tensor | None = None  # (B, 30, cells)
     hypothesis: torch.Tensor | None = None  # (B,) int64: which of several pairs of end points was taken, 0 the first
@@ -68,9 +69,19 @@ def unpacked(rows: torch.Tensor) -> Outcome:
     )
 
 
-def certainty(goal_logits: torch.Tensor) -> torch.Tensor:
-    """(B, 2): the probability of the best cell of each end point, from (B, 2, cells)."""
-    return goal_logits.float().softmax(-1).amax(-1)
+def goal_scores(model: LinkVLAForDriving, goal_logits: torch.Tensor, mode: str | None = None) -> torch.Tensor:
+    """Log-probabilities (B, 2, cells) that end points are read from; ``mode`` as in ``reader``.
+
+    The paper takes the best cell of all ("hard"); "soft" first asks whether the car goes at all, see ``stand_or_go``.
+    """
+    if (mode or model.config.decode) == "soft":
+        return weighed(goal_logits, model.action_tokenizer)
+    return goal_logits.float().log_softmax(-1)
+
+
+def certainty(scores: torch.Tensor) -> torch.Tensor:
+    """(B, 2): the probability of the best cell of each end point, from log-probabilities (B, 2, cells)."""
+    return scores.amax(-1).exp()
 
 
 def likely_cells(goal_logits: torch.Tensor, grid: ActionTokenizer, count: int = LIKELY_CELLS) -> torch.Tensor:

@@ -18,7 +18,7 @@ import torch
 from torch.nn import functional
 
 from linkvla.model.decoding.coarse_to_fine import look_ahead, refine
-from linkvla.model.decoding.decoded import Decoded, certainty, reader
+from linkvla.model.decoding.decoded import Decoded, certainty, goal_scores, reader
 from linkvla.model.decoding.prefix import Prefix, repeat
 from linkvla.model.modeling_linkvla import LinkVLAForDriving
 from linkvla.model.tokenizer.action_tokenizer import ActionTokenizer
@@ -45,9 +45,10 @@ def decode(model: LinkVLAForDriving, prefix: Prefix, mode: str | None, count: in
     """
     read, grid = reader(model, mode), model.action_tokenizer
     goal_logits = look_ahead(model, prefix)
-    cells, scores = peaks(grid, goal_logits, count)
+    all_scores = goal_scores(model, goal_logits, mode)
+    cells, scores = peaks(grid, all_scores, count)
     ends = grid.decode(cells)  # (B, 2, count, 2)
-    ends[:, :, 0] = read(goal_logits)
+    ends[:, :, 0] = read(all_scores)
     pairs = (scores[:, 0, :, None] + scores[:, 1, None, :]).flatten(1).topk(count, dim=-1)
     path, waypoint = pairs.indices // count, pairs.indices % count
     rows = torch.arange(len(cells), device=cells.device)[:, None]
@@ -58,4 +59,4 @@ def decode(model: LinkVLAForDriving, prefix: Prefix, mode: str | None, count: in
     total = pairs.values + fine_logits.float().log_softmax(-1).amax(-1).mean(-1)
     taken = total.argmax(-1)
     fine_logits = fine_logits[rows[:, 0], taken]
-    return Decoded(read(fine_logits), certainty(goal_logits), goal_logits, fine_logits, taken)
+    return Decoded(read(fine_logits), certainty(all_scores), goal_logits, fine_logits, taken)

@@ -15,13 +15,13 @@ import torch
 
 from linkvla.model import prompts
 from linkvla.model.data.recording import Tag
+from linkvla.model.decoding.stand_or_go import STANDS
 from linkvla.model.evaluation.frames import Frame
 from linkvla.model.evaluation.network import Driver
 from linkvla.model.evaluation.trajectory import speeds
 from linkvla.model.interface.types import PATH_POINTS
 from linkvla.model.tokenizer.action_tokenizer import ActionTokenizer
 
-STANDS = 1.0  # m: a last speed waypoint nearer than this means standing
 SETS_OFF = 2.5  # m
 TURNS = 3.0  # m to the side at the path's end
 

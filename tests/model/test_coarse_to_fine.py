@@ -6,6 +6,7 @@ import torch
 
 from linkvla.model.decoding import begin, coarse_to_fine, decode
 from linkvla.model.decoding.coarse_to_fine import coarse_line, one_shot
+from linkvla.model.decoding.decoded import goal_scores
 from linkvla.model.processing_linkvla import Query
 
 
@@ -23,7 +24,7 @@ def test_two_cached_passes_equal_one_forward(tiny, samples):
     model, processor = tiny
     batch = processor.batch(*samples)
     decoded = decode(model, batch)
-    whole = one_shot(model, batch, model.action_tokenizer.expectation(decoded.goal_logits))
+    whole = one_shot(model, batch, model.action_tokenizer.expectation(goal_scores(model, decoded.goal_logits)))
     score = whole.tables.score_actions
     torch.testing.assert_close(decoded.goal_logits, score(whole.goals), atol=1e-5, rtol=0)
     torch.testing.assert_close(decoded.fine_logits, score(whole.fine), atol=1e-5, rtol=0)
