@@ -60,7 +60,12 @@ def ways_past(obstacle: Obstacle, cut: Cut) -> list[WayPast]:
 
 def ramp_length(shift: float, speed: float) -> float:
     """Metres along the road in which ``shift`` metres sideways are comfortable at ``speed`` (m/s)."""
-    return max(shortest_ramp(shift), speed * math.sqrt(6.0 * abs(shift) / _SIDEWAYS))
+    return max(shortest_ramp(shift), drawn_out(shift, speed))
+
+
+def drawn_out(shift: float, speed: float) -> float:
+    """Metres along the road in which ``shift`` metres sideways are comfortable for whoever keeps ``speed`` (m/s)."""
+    return speed * math.sqrt(6.0 * abs(shift) / _SIDEWAYS)
 
 
 def shortest_ramp(shift: float) -> float:

@@ -15,6 +15,7 @@ from linkvla.agent.expert.detour import (
     Whose,
     beside_from,
     beside_until,
+    drawn_out,
     ramp_length,
     shortest_ramp,
     ways_past,
@@ -30,6 +31,7 @@ from linkvla.agent.navigation.dense_route import DenseRoute
 _WAITING = 1.0  # m/s, slower means to wait
 _CREEPS_AFTER = 12.0  # s of waiting, then up to where the ego can just go round: past who stands beside it
 _CRAMPED = 0.6  # of the shortest ramp; nearer to an obstacle there is no way round it
+_LAGS = 0.7  # m that the ego may be off the line without being too late for it
 _SLOWEST = 3.0  # m/s, wish while passing
 _OWN_LANE = 0.8  # of half its width, within which others drive in the ego's lane
 
@@ -48,7 +50,12 @@ class Passing:
         self._leaning: Detour | None = None  # never locked: what blocks the road comes first
         self._waited = 0.0  # s
 
-    def update(self, arc: float, speed: float, others: Sequence[Other], wish: np.ndarray) -> bool:
+    @property
+    def detour(self) -> Detour | None:
+        """What ``line`` does beside the route."""
+        return self._detour
+
+    def update(self, arc: float, speed: float, others: Sequence[Other], wish: np.ndarray, astray: float = 0.0) -> bool:
         """Decide anew; call once per tick.
 
         Args:
@@ -56,6 +63,7 @@ class Passing:
             speed: m/s.
             others: ascending by their near ends.
             wish: (n,) m/s, how fast the ego would like to be at each sample of the route.
+            astray: m of the ego from ``line``.
 
         Returns:
             Whether ``line`` is another one now.
@@ -68,6 +76,8 @@ class Passing:
             self.hold = None
             if self._yields_to is None:
                 self._follow_up(arc, trip, others)
+                late = held_back(self._detour, arc, speed, astray)
+                self.hold = self.hold if late is None else late
             else:
                 self._stay_aside(arc, speed, others)
         else:
@@ -159,6 +169,17 @@ class Passing:
             following = self._choose(arc, trip, others)
             if following is not None and arc >= following.start:
                 self._detour = replace(following, begins_at=float(detour.offset(np.array([arc]))[0]))
+
+
+def held_back(detour: Detour, arc: float, speed: float, astray: float) -> float | None:
+    """Where to wait (m along the route) for an ego so far off the detour that it would not be aside in time, or None.
+
+    Slower, it needs less room for what is left, so that most of those held are let go before they stand.
+    """
+    room = detour.first - arc
+    if astray < _LAGS or not 0.0 < room < max(_CRAMPED * shortest_ramp(astray), drawn_out(astray, speed)):
+        return None
+    return detour.first + EGO_HALF_LENGTH
 
 
 def _foreign(others: Sequence[Other], members: frozenset[int], cut: Cut | None) -> list[Other]:

@@ -65,7 +65,8 @@ class WatchfulDriver(ExpertDriver):
         """Road users along the line to drive, once that leads past what blocks the route; or a place to wait."""
         traffic = super()._look(snapshot, speed)
         others = place_others(self.route, self.arc, traffic, self._users.actors)
-        if self._passing.update(self.arc, speed, others, self._wish):
+        astray = self._planner.lateral_error(self.arc, *self.pose[:2])
+        if self._passing.update(self.arc, speed, others, self._wish, astray):
             self._planner.follow(self._passing.line)
             self._users.follow(self._passing.line)
             traffic = super()._look(snapshot, speed)

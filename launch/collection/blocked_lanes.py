@@ -15,7 +15,8 @@ import carla
 import numpy as np
 
 from linkvla.agent.expert.carriageway import Cut, cut_at
-from linkvla.agent.expert.passing import Passing
+from linkvla.agent.expert.detour import Detour
+from linkvla.agent.expert.passing import Passing, held_back
 from linkvla.agent.expert.planner import Leader
 from linkvla.agent.expert.road_users import Traffic
 from linkvla.agent.expert.surroundings import Nature, Other
@@ -25,6 +26,7 @@ from linkvla.launch.collection.beside_route import pose_beside
 from linkvla.launch.sim.render.snapshot import RenderActor
 
 _AHEAD = (-4.0, 45.0)  # m from the ego to the nearest thing, which it may be beside already
+_NEAR, _NEAR_SHARE = (4.0, 26.0), 0.5  # the same, where it is too late for much; how often it is there
 _CLEAR_BEFORE, _CLEAR_BEHIND = 18.0, 14.0  # m of road without a junction around it
 _DECIDED_BEFORE = 32.0  # m before it, where a driver on its way past has made up its mind
 _UNDER_WAY = 0.5  # of the situations: on the way past it; in the others it is still to be decided
@@ -78,6 +80,15 @@ class Blockade:
     things: tuple[Thing, ...]
     line: DenseRoute  # to be driven along
     hold: float | None  # m along the route, where the ego waits for its chance
+    detour: Detour | None  # of ``line``, for an ego that is on its way past
+
+    def held(self, arc: float, speed: float, astray: float) -> float | None:
+        """Where an ego at ``arc`` (m), ``speed`` (m/s) and ``astray`` (m off the line) waits, m along the route."""
+        return self.hold if self.detour is None else held_back(self.detour, arc, speed, astray)
+
+    def is_ahead(self, arc: float) -> bool:
+        """Whether an ego at ``arc`` (m along the route) is on its way past and has not come beside anything."""
+        return self.detour is not None and arc < self.detour.first
 
     def drawn(self, route: DenseRoute) -> tuple[RenderActor, ...]:
         """For the renderer."""
@@ -105,7 +116,7 @@ def draw_blockade(
 
     ``wish``: (n,) m/s, how fast the ego would like to be at each sample of the route.
     """
-    first = arc + rng.uniform(*_AHEAD)
+    first = arc + rng.uniform(*(_NEAR if rng.random() < _NEAR_SHARE else _AHEAD))
     road = partial(cut_at, town, route)
     cut = road(first)
     if cut is None:
@@ -119,11 +130,11 @@ def draw_blockade(
     numbered = sorted((thing.other(k) for k, thing in enumerate(block)), key=lambda other: other.first)
     if rng.random() < _UNDER_WAY:
         passing.update(min(arc, first - _DECIDED_BEFORE), max(speed, 4.0), numbered, wish)
-        return None if passing.line is route else Blockade(tuple(block), passing.line, None)
+        return None if passing.line is route else Blockade(tuple(block), passing.line, None, passing.detour)
     oncoming = _oncoming(cut, road, arc, rng) if rng.random() < _ONCOMING_SHARE else []
     numbered += [thing.other(100 + k) for k, thing in enumerate(oncoming)]
     passing.update(arc, speed, sorted(numbered, key=lambda other: other.first), wish)
-    return Blockade((*block, *oncoming), passing.line, passing.hold)
+    return Blockade((*block, *oncoming), passing.line, passing.hold, None)
 
 
 def _parked(first: float, cut: Cut, rng: random.Random) -> list[Thing]:

@@ -29,6 +29,7 @@ from linkvla.model.language.instructions import LaneKind
 _BEHIND, _AHEAD, _MIN_AHEAD = 62.0, 100.0, 72.0  # m of route around the ego
 _HARDEST = 6.0  # m/s^2; a speed from which nobody could stop is lowered
 _MULTI_LANE_SHARE = 0.15  # of the situations where there are such roads, for lane changes to be asked for
+_LAGGING_SHARE = 0.5  # of those on the way past something: the ego is not yet as far aside as it should be
 _ASTRAY_SHARE = 0.25  # of those on roads with several lanes: the ego is in another lane than its route
 _EGO_CLEARANCE = 8.0  # m between a bystander and the ego
 _ROADSIDE = (5.0, 35.0)  # m ahead of the ego, where parked cars and props stand
@@ -157,7 +158,10 @@ class Sampler:
         if blockade is None:
             return False
         (x, y, _, yaw, _), (line_x, line_y, _, line_yaw, _) = route.at(ego.arc), blockade.line.at(ego.arc)
-        ego.x, ego.y, ego.yaw = ego.x + line_x - x, ego.y + line_y - y, ego.yaw + line_yaw - yaw
+        lags = blockade.is_ahead(ego.arc) and self.rng.random() < _LAGGING_SHARE
+        aside = self.rng.random() if lags else 1.0
+        ego.x, ego.y = ego.x + aside * (line_x - x), ego.y + aside * (line_y - y)
+        ego.yaw += aside * (line_yaw - yaw)
         situation.block(blockade)
         return True
 

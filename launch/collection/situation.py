@@ -133,7 +133,12 @@ class Situation:
 
     def held_by_blockade(self) -> list[float]:
         """Where the ego waits until it can go past what blocks its lane, m along the route; one place at most."""
-        return [] if self.blockade is None or self.blockade.hold is None else [self.blockade.hold]
+        if self.blockade is None:
+            return []
+        ego = self.ego
+        astray = self.planner.lateral_error(ego.arc, ego.x, ego.y)
+        hold = self.blockade.held(ego.arc, ego.speed, astray)
+        return [] if hold is None else [hold]
 
     def block(self, blockade: Blockade) -> None:
         """Put something into the lane for good; from now on the expert drives along the line past it."""

@@ -11,7 +11,8 @@ from linkvla.agent.expert.carriageway import Cut, Lane, cut_at
 from linkvla.agent.expert.detour import Detour, WayPast, Whose, ways_past
 from linkvla.agent.expert.gaps import TIMES, ego_trip, insistence, is_free, reached
 from linkvla.agent.expert.obstacles import next_obstacle
-from linkvla.agent.expert.passing import Passing
+from linkvla.agent.expert.passing import Passing, held_back
+from linkvla.agent.expert.planner import EGO_HALF_LENGTH
 from linkvla.agent.expert.road_users import EGO_HALF_WIDTH, Traffic
 from linkvla.agent.expert.surroundings import Nature, Other, place_others
 from linkvla.agent.navigation.dense_route import DenseRoute
@@ -343,3 +344,22 @@ def test_what_blocks_the_road_comes_before_room_for_others():
     assert passing.line.y.max() > 0.1
     assert passing.update(31.0, 8.0, [parked(90.0)], WISH)
     assert passing.line.y.min() < -3.4
+
+
+def test_who_lags_behind_the_detour_slows_down_until_there_is_room():
+    _, _, passing = drive(lambda time: [parked(100.0)], ONE_WAY, seconds=11.0)
+    detour = passing.detour
+    before = detour.first - 9.0
+
+    def held(astray, speed, arc=before):
+        return held_back(detour, arc, speed, astray)
+
+    assert held(0.3, 8.0) is None and held(2.0, 8.0, arc=detour.first + 1.0) is None
+    assert held(2.0, 8.0) == pytest.approx(detour.first + EGO_HALF_LENGTH)
+    assert held(2.0, 8.0) < 100.0  # the front bumper stays behind the obstacle
+    assert held(2.0, 3.0) is None  # there is room at this speed
+    assert held(3.0, 0.0, arc=detour.first - 4.0) is not None  # and here at none
+    assert passing.update(before, 8.0, [parked(100.0)], WISH, astray=2.0) is False
+    assert passing.hold == held(2.0, 8.0)
+    passing.update(before, 3.0, [parked(100.0)], WISH, astray=2.0)
+    assert passing.hold is None

@@ -7,6 +7,7 @@ import random
 import numpy as np
 import pytest
 
+from linkvla.agent.expert.planner import EGO_HALF_LENGTH
 from linkvla.agent.expert.road_users import EGO_HALF_WIDTH
 from linkvla.launch.collection.right_of_way import comes_towards, turn_at
 from linkvla.launch.collection.sampler import Sampler
@@ -49,12 +50,28 @@ def test_the_way_past_clears_what_stands_in_the_lane(blocked):
 
 
 def test_the_expert_waits_where_somebody_comes_and_goes_where_nobody_does(blocked):
-    waiting = [s for s in blocked if s.held_by_blockade() and s.gap_to(s.blockade.hold) < 4.0]
+    waiting = [s for s in blocked if s.held_by_blockade() and s.gap_to(s.held_by_blockade()[0]) < 4.0]
     free = [s for s in blocked if not s.held_by_blockade() and farthest_aside(s) > 0.5 and not s.leaders()]
     assert waiting and free
     assert max(float(np.hypot(*s.plan().speed_waypoints_in_ego[-1])) for s in waiting) < 8.0
     going = [s for s in free if not s.held_by_lights() + s.held_by_signs()]
     assert min(float(np.hypot(*s.plan().speed_waypoints_in_ego[-1])) for s in going) > 3.0
+
+
+def test_an_ego_that_is_late_on_its_way_past_is_clear_of_everything_and_slows_down():
+    sampler = Sampler(Stage.open("Larch"), random.Random(7), line_share=0.2, hazard_share=1.0)
+    late = []
+    for situation in (sampler.draw() for _ in range(400)):
+        blockade, ego = situation.blockade, situation.ego
+        if blockade is None or not blockade.is_ahead(ego.arc):
+            continue
+        nearest = min(thing.other(0).first for thing in blockade.things)
+        assert ego.arc + EGO_HALF_LENGTH < nearest
+        if situation.held_by_blockade():
+            late.append(situation.planner.lateral_error(ego.arc, ego.x, ego.y))
+            reached = float(situation.plan().speed_waypoints_in_ego[-1, 0])
+            assert reached + EGO_HALF_LENGTH < nearest - ego.arc + 0.5
+    assert len(late) > 5 and min(late) > 0.5 and max(late) > 2.0
 
 
 def test_the_labelled_path_leads_aside(blocked):
