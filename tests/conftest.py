@@ -20,15 +20,14 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # started in the backgrou
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whole programs first, since they take longest; the client in this process last, when it is quiet."""
-    items.sort(key=lambda item: (item.nodeid.startswith(f"{CLIENTS}/"), not item.nodeid.startswith(f"{PROGRAMS}/")))
+    """What takes longest first: whole programs, then the client in a process of its own, beside all the rest."""
+    items.sort(key=lambda item: [not item.nodeid.startswith(f"{folder}/") for folder in (PROGRAMS, CLIENTS)])
 
 
 class SharedByFile(LoadFileScheduling):
     """Several processes share the files, but for those with the client in the process of the test: one has them all.
 
-    A TrafficManager lives as long as the process that made it. One that is kept waiting, or whose cars are taken away,
-    takes that process along, with all tests that it still had.
+    A TrafficManager lives as long as the process that made it, and one whose cars are taken away takes it along.
     """
 
     def _split_scope(self, nodeid: str) -> str:
