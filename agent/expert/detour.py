@@ -18,6 +18,7 @@ _ALONG_ROOM = 1.0  # m kept before and behind an obstacle while beside it
 _TIGHTEST = 7.0  # m, radius of a bend that can be driven at a walking pace
 _SIDEWAYS = 1.8  # m/s^2, of a ramp
 _EDGE_ROOM = 0.1  # m between the ego and the far edge of the lane that it borrows
+_SQUEEZES = 0.25  # m of the room wanted that it does without where there is no more
 _SHARE_IN, _SHARE_OUT = 0.2, 0.7  # of a ramp, where the ego enters another lane and has left it again
 
 
@@ -50,7 +51,10 @@ def ways_past(obstacle: Obstacle, cut: Cut) -> list[WayPast]:
         needed = max(needed, 0.0)
         if needed <= own:
             found.append(WayPast(sign * needed, Whose.OWN))
-        elif beside is not None and needed <= abs(beside.middle) + 0.5 * beside.width - EGO_HALF_WIDTH - _EDGE_ROOM:
+            continue
+        farthest = 0.0 if beside is None else abs(beside.middle) + 0.5 * beside.width - EGO_HALF_WIDTH - _EDGE_ROOM
+        if beside is not None and needed <= farthest + _SQUEEZES:
+            needed = min(needed, farthest)
             if beside.same_way:
                 found.append(WayPast(sign * max(needed, abs(beside.middle)), Whose.SAME_WAY))
             else:

@@ -66,6 +66,15 @@ def test_the_own_lane_is_taken_where_it_is_wide_enough():
     assert way.shift + EGO_HALF_WIDTH == pytest.approx(obstacle.left)
 
 
+def test_less_room_is_left_where_there_is_no_more():
+    wide = Cut(3.5, Lane(-3.5, 3.5, True), None)
+    farthest = 3.5 + 1.75 - EGO_HALF_WIDTH - 0.1
+    obstacle = next_obstacle([parked(40.0)], 10.0)
+    (way,) = ways_past(obstacle._replace(left=EGO_HALF_WIDTH - farthest - 0.2), wide)
+    assert way.shift == pytest.approx(-farthest)
+    assert ways_past(obstacle._replace(left=EGO_HALF_WIDTH - farthest - 0.3), wide) == []
+
+
 @pytest.mark.parametrize(("cut", "lane", "shift"), [(ONE_WAY, Whose.SAME_WAY, -3.5), (TWO_WAY, Whose.ONCOMING, None)])
 def test_the_neighbouring_lane_is_taken_else(cut, lane, shift):
     obstacle = next_obstacle([parked(40.0)], 10.0)
