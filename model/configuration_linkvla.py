@@ -42,8 +42,8 @@ class LinkVLAConfig(InternVLConfig):
     - ``refinement``: what the coarse tokens of pass 2 see of one another, "bidirectional" or "causal" (section 3.3 says
       neither).
     - ``grid``: keyword arguments of ActionTokenizer, written out in full.
-    - ``decode``: "hard" (cell centres, the paper) or "soft" (local expectation, below the size of a cell; and the
-      likelier of standing and going before the best cell, see ``decoding/stand_or_go.py``).
+    - ``decode``: "hard" (cell centres, the paper) or "soft" (local expectation, below the size of a cell; with
+      coarse_to_fine the likelier of standing and going before the best cell, see ``decoding/stand_or_go.py``).
     - ``navigation``: what the driving prompt says, "target_point" (the paper's main rows), "command" (table 7), "both"
       or "none".
     - ``target_point_encoder``: "metres" (SimLingo's MLP on raw metres) or "warped" (scaled, log-warped, with the slot).

@@ -3,8 +3,8 @@
 Standing is one cell in the corner of the log grid, with half a Gaussian around it, which is twice as high as a whole
 one. Going is any of hundreds of cells: how far the car comes in 2.5 s is never known to a cell. So the best cell still
 says "stand" where going is several times as likely, and a car that stands keeps standing. What is likelier as a whole
-is taken first, and then the best cell within it. Of 250 frames at standstill, held-out towns, the shipped nano stood
-in 4.7 % of those in which it had to go instead of 9.9, and in 86 % of those in which it had to stand instead of 85.
+is taken first, and then the best cell within it. On 1,200 held-out frames (``linkvla openloop``) the shipped nano so
+starts in 94 % of those in which it must instead of 85, and stands for nothing in 2 % instead of 6.
 """
 
 from __future__ import annotations
