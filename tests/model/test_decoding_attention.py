@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from linkvla.model.decoding import autoregressive, coarse_to_fine, decode
+from linkvla.model.decoding.decoded import goal_scores
 from linkvla.model.interface.errors import ConfigurationError
 from linkvla.model.modeling_linkvla import ATTENTION_IMPLEMENTATIONS
 from linkvla.model.processing_linkvla import Query
@@ -33,7 +34,9 @@ def test_two_cached_passes_equal_one_forward(attentive, samples):
     model, processor = attentive
     batch = processor.batch(*samples)
     decoded = decode(model, batch)
-    whole = coarse_to_fine.one_shot(model, batch, model.action_tokenizer.expectation(decoded.goal_logits))
+    whole = coarse_to_fine.one_shot(
+        model, batch, model.action_tokenizer.expectation(goal_scores(model, decoded.goal_logits))
+    )
     score = whole.tables.score_actions
     torch.testing.assert_close(decoded.goal_logits, score(whole.goals), atol=2e-5, rtol=0)
     torch.testing.assert_close(decoded.fine_logits, score(whole.fine), atol=2e-5, rtol=0)
