@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from linkvla.agent.expert.carriageway import Cut
+from linkvla.agent.expert.carriageway import Cut, Lane
 from linkvla.agent.expert.obstacles import Obstacle
 from linkvla.agent.expert.planner import EGO_HALF_LENGTH
 from linkvla.agent.expert.road_users import EGO_HALF_WIDTH
@@ -51,15 +51,18 @@ def ways_past(obstacle: Obstacle, cut: Cut) -> list[WayPast]:
         needed = max(needed, 0.0)
         if needed <= own:
             found.append(WayPast(sign * needed, Whose.OWN))
-            continue
-        farthest = 0.0 if beside is None else abs(beside.middle) + 0.5 * beside.width - EGO_HALF_WIDTH - _EDGE_ROOM
-        if beside is not None and needed <= farthest + _SQUEEZES:
-            needed = min(needed, farthest)
+        elif beside is not None and needed <= _farthest(beside) + _SQUEEZES:
+            needed = min(needed, _farthest(beside))
             if beside.same_way:
                 found.append(WayPast(sign * max(needed, abs(beside.middle)), Whose.SAME_WAY))
             else:
                 found.append(WayPast(sign * needed, Whose.ONCOMING))
     return sorted(found, key=lambda way: (way.lane, abs(way.shift)))
+
+
+def _farthest(lane: Lane) -> float:
+    """Metres to the side of the route that an ego can be in a lane beside it."""
+    return abs(lane.middle) + 0.5 * lane.width - EGO_HALF_WIDTH - _EDGE_ROOM
 
 
 def ramp_length(shift: float, speed: float) -> float:

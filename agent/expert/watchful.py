@@ -44,6 +44,11 @@ class WatchfulDriver(ExpertDriver):
         super().setup(path_to_conf_file)
         self._giving_way = GivingWay()
 
+    @property
+    def astray(self) -> float:
+        """Metres of the ego from the line to drive."""
+        return self._planner.lateral_error(self.arc, *self.pose[:2])
+
     def _prepare(self) -> None:
         """Also what passing obstacles needs."""
         super()._prepare()
@@ -65,8 +70,7 @@ class WatchfulDriver(ExpertDriver):
         """Road users along the line to drive, once that leads past what blocks the route; or a place to wait."""
         traffic = super()._look(snapshot, speed)
         others = place_others(self.route, self.arc, traffic, self._users.actors)
-        astray = self._planner.lateral_error(self.arc, *self.pose[:2])
-        if self._passing.update(self.arc, speed, others, self._wish, astray):
+        if self._passing.update(self.arc, speed, others, self._wish, self.astray):
             self._planner.follow(self._passing.line)
             self._users.follow(self._passing.line)
             traffic = super()._look(snapshot, speed)

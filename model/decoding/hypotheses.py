@@ -26,12 +26,11 @@ from linkvla.model.tokenizer.action_tokenizer import ActionTokenizer
 _APART = 3  # cells
 
 
-def peaks(grid: ActionTokenizer, logits: torch.Tensor, count: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """The best ``count`` peaks of logits (B, 2, cells): cells and log-probabilities, (B, 2, count), best first.
+def peaks(grid: ActionTokenizer, scores: torch.Tensor, count: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """The best ``count`` peaks of log-probabilities (B, 2, cells): cells and theirs, (B, 2, count), best first.
 
     Where there are fewer, the rest have log-probability -inf.
     """
-    scores = logits.float().log_softmax(-1)
     plane = scores.unflatten(-1, (grid.nodes_x, grid.nodes_y))
     highest = functional.max_pool2d(plane, 2 * _APART + 1, stride=1, padding=_APART)
     best = scores.masked_fill((plane < highest).flatten(-2), float("-inf")).topk(count, dim=-1)

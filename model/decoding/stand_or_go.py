@@ -26,7 +26,7 @@ def weighed(goal_logits: torch.Tensor, grid: ActionTokenizer) -> torch.Tensor:
     """
     scores = goal_logits.float().log_softmax(-1)
     plane = scores[:, 1].unflatten(-1, (grid.nodes_x, grid.nodes_y))  # a view
-    reach = int(math.log1p(grid.k * STANDS) / grid.step)
+    reach = grid.nodes_within(STANDS)
     standing = torch.zeros_like(plane, dtype=torch.bool)
     standing[:, : reach + 1, grid.half_y - reach : grid.half_y + reach + 1] = True
     stands = (plane.exp() * standing).sum((-2, -1)) > 0.5

@@ -78,12 +78,12 @@ class ActionTokenizer:
     @property
     def nodes_x(self) -> int:
         """Nodes along x: 56 for the paper's values."""
-        return int(math.log1p(self.k * self.x_max) / self.step) + 1
+        return self.nodes_within(self.x_max) + 1
 
     @property
     def half_y(self) -> int:
         """Nodes to each side of y = 0: 50 for the paper's values."""
-        return int(math.log1p(self.k * self.y_max) / self.step)
+        return self.nodes_within(self.y_max)
 
     @property
     def nodes_y(self) -> int:
@@ -94,6 +94,10 @@ class ActionTokenizer:
     def size(self) -> int:
         """Cells in all: 5656 for the paper's values."""
         return self.nodes_x * self.nodes_y
+
+    def nodes_within(self, metres: float) -> int:
+        """How many nodes lie between 0 and ``metres``, along either axis; 0 is not counted."""
+        return int(math.log1p(self.k * metres) / self.step)
 
     def warp(self, metres: torch.Tensor) -> torch.Tensor:
         """Metres to signed cells, any axis: sign(z) log(1 + k|z|) / step (equation 1)."""

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from linkvla.model.decoding import act, coarse_to_fine, hypotheses
+from linkvla.model.decoding.decoded import goal_scores
 from linkvla.model.decoding.prefix import begin
 from linkvla.model.interface.errors import ConfigurationError
 from linkvla.model.processing_linkvla import Query
@@ -40,7 +41,7 @@ def test_the_taken_plan_is_the_most_probable_of_all_refined_alone(tiny, batch, m
     taken = act(model, prefix, mode="hard", candidates=COUNT)
     assert prefix.passes == 2
 
-    cells, scores = hypotheses.peaks(grid, taken.goal_logits, COUNT)
+    cells, scores = hypotheses.peaks(grid, goal_scores(model, taken.goal_logits, "hard"), COUNT)
     ends, best = grid.decode(cells), torch.full((3,), -torch.inf)
     points = torch.zeros(3, 30, 2)
     sums = (scores[:, 0, :, None] + scores[:, 1, None, :]).flatten(1)

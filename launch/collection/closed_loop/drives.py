@@ -30,8 +30,14 @@ _LONGEST = 2400  # ticks of one drive, two minutes
 _IN_A_ROW = 4  # drives in one town
 _USELESS = 25  # drives in a row
 _CRASHES = 3  # of the simulator in a row
-_COLLISIONS = ("collisions_vehicle", "collisions_pedestrian", "collisions_layout")
-_FAILED = (*_COLLISIONS, "red_light", "stop_infraction", "vehicle_blocked")
+_FAILED = (
+    "collisions_vehicle",
+    "collisions_pedestrian",
+    "collisions_layout",
+    "red_light",
+    "stop_infraction",
+    "vehicle_blocked",
+)
 
 
 def read_all(routes: tuple[str, ...]) -> list[RouteSpec]:

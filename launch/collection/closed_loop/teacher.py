@@ -42,8 +42,3 @@ class Teacher(WatchfulDriver, AutonomousAgent):
         first, last = self.route.index_at(self.arc), self.route.index_at(self.arc + _LOOKED_AHEAD)
         dx, dy = line.x - self.route.x, line.y - self.route.y
         return float(np.hypot(dx, dy)[first : last + 1].max())
-
-    @property
-    def astray(self) -> float:
-        """Metres of the ego from the line to drive."""
-        return self._planner.lateral_error(self.arc, *self.pose[:2])
