@@ -23,6 +23,7 @@ from linkvla.agent.expert.surroundings import Nature, Other
 from linkvla.agent.navigation.dense_route import DenseRoute
 from linkvla.launch.collection import looks
 from linkvla.launch.collection.beside_route import pose_beside
+from linkvla.launch.collection.looks import Body
 from linkvla.launch.sim.render.snapshot import RenderActor
 
 _AHEAD = (-4.0, 45.0)  # m from the ego to the nearest thing, which it may be beside already
@@ -30,6 +31,7 @@ _NEAR, _NEAR_SHARE = (4.0, 26.0), 0.5  # the same, where it is too late for much
 _CLEAR_BEFORE, _CLEAR_BEHIND = 18.0, 14.0  # m of road without a junction around it
 _DECIDED_BEFORE = 32.0  # m before it, where a driver on its way past has made up its mind
 _UNDER_WAY = 0.5  # of the situations: on the way past it; in the others it is still to be decided
+_BOARD_SHARE = 0.75  # of the road works: those that begin with a board
 _ONCOMING_SHARE = 0.5
 _ONCOMING_SPEED = (4.0, 9.0)  # m/s
 _ONCOMING_FROM, _ONCOMING_TO, _APART = -5.0, 75.0, 14.0  # m from the ego; m between two
@@ -45,23 +47,13 @@ class Thing:
     lateral: float  # m to the right of the route
     heading: float  # rad relative to the route
     speed: float  # m/s along the route; negative for who comes towards the ego
-    shape: str
-    half_extent: tuple[float, float, float]  # m
-    colour: tuple[float, float, float]
+    body: Body
     lamps: int = 0
-    seed: int = 0
-
-    @property
-    def is_vehicle(self) -> bool:
-        """Whether it is one, and no prop."""
-        return self.shape not in ("cone", "barrier", "box")
 
     def other(self, number: int) -> Other:
         """As the expert's decisions about passing see it."""
-        cosine, sine = abs(math.cos(self.heading)), abs(math.sin(self.heading))
-        along = cosine * self.half_extent[0] + sine * self.half_extent[1]
-        aside = sine * self.half_extent[0] + cosine * self.half_extent[1]
-        stands = Nature.PARKED if self.is_vehicle else Nature.PROP
+        along, aside = self.body.reach(self.heading)
+        stands = Nature.PROP if self.body.is_prop else Nature.PARKED
         return Other(
             number, stands if self.speed == 0.0 else Nature.DRIVING, self.arc - along, self.arc + along,
             self.lateral - aside, self.lateral + aside, self.speed, math.cos(self.heading),
@@ -69,8 +61,7 @@ class Thing:
 
     def drawn(self, route: DenseRoute) -> RenderActor:
         """For the renderer."""
-        pose = pose_beside(route, self.arc, self.lateral, self.heading)
-        return RenderActor(self.shape, pose, self.half_extent, self.colour, lamps=self.lamps, seed=self.seed)
+        return self.body.drawn(pose_beside(route, self.arc, self.lateral, self.heading), lamps=self.lamps)
 
 
 @dataclass(frozen=True)
@@ -98,13 +89,13 @@ class Blockade:
         """Those of the things that are in the way on ``line``, for an ego at ``arc`` (m)."""
         rows = [
             (
-                actor.pose.x, actor.pose.y, actor.pose.z, math.radians(actor.pose.yaw), *thing.half_extent[:2],
+                actor.pose.x, actor.pose.y, actor.pose.z, math.radians(actor.pose.yaw), *thing.body.half_extent[:2],
                 abs(thing.speed) * math.cos(math.radians(actor.pose.yaw)),
                 abs(thing.speed) * math.sin(math.radians(actor.pose.yaw)), 0.0,
             )
             for thing, actor in zip(self.things, self.drawn(route))
         ]  # fmt: skip
-        kinds = ["vehicle" if thing.is_vehicle else "static" for thing in self.things]
+        kinds = ["static" if thing.body.is_prop else "vehicle" for thing in self.things]
         return Traffic(self.line, arc, np.array(rows, float), kinds).leaders()
 
 
@@ -155,21 +146,33 @@ def _accident(first: float, cut: Cut, rng: random.Random) -> list[Thing]:
 
 
 def _road_works(first: float, cut: Cut, rng: random.Random) -> list[Thing]:
-    """A row of cones and barriers across the lane and along it."""
-    edge = rng.uniform(0.25, 0.45) * cut.own_width
-    across = [(first, lateral) for lateral in np.linspace(-edge, edge, rng.choice((3, 4)))]
-    along = [(arc, -edge) for arc in np.arange(first + 2.0, first + rng.uniform(3.0, 10.0), 2.0)]
-    return [_prop(float(arc), float(lateral), rng) for arc, lateral in across + along]
+    """Mostly as in the scenario: a board, then cones beside and behind a heap of rubble; or cones and barriers."""
+    side = 1.0 if rng.random() < 0.75 else -1.0  # of the lane, on which the works are
+    edge = -side * rng.uniform(0.3, 0.45) * cut.own_width
+    end = first + rng.uniform(3.0, 10.0)
+    if rng.random() < _BOARD_SHARE:
+        turned = -math.pi / 2 + rng.gauss(0, 0.04)
+        board = _prop("trafficwarning", first, rng.gauss(0, 0.15), turned, rng)
+        start = board.other(0).last + rng.uniform(0.5, 6.0)
+        found = [board, _prop("dirtdebris02", start, rng.gauss(0, 0.2), turned, rng)]
+        end = start + rng.uniform(3.0, 8.0)
+    else:
+        start, name = first, rng.choice(("constructioncone", "trafficcone02", "streetbarrier"))
+        across = np.linspace(edge, -edge, rng.choice((3, 4)))
+        found = [_prop(name, first, float(lateral), math.pi / 2, rng) for lateral in across]
+    cone = rng.choice(("constructioncone", "constructioncone", "trafficcone01", "trafficcone02"))
+    found += [_prop(cone, float(arc), edge, 0.0, rng) for arc in np.arange(start, end, 2.0)]
+    return found + [_prop(cone, end, edge * share, 0.0, rng) for share in (0.4, -0.2, -0.8)]
 
 
 def _vehicle(first: float, lateral: float, heading: float, lamps: int, rng: random.Random) -> Thing:
-    shape, extent, colour = looks.vehicle(rng)
-    return Thing(first + extent[0], lateral, heading, 0.0, shape, extent, colour, lamps, rng.randrange(1 << 16))
+    body = looks.vehicle(rng)
+    return Thing(first + body.half_extent[0], lateral, heading, 0.0, body, lamps)
 
 
-def _prop(arc: float, lateral: float, rng: random.Random) -> Thing:
-    shape, extent, colour = looks.prop(rng)
-    return Thing(arc, lateral, 0.0, 0.0, shape, extent, colour)
+def _prop(name: str, first: float, lateral: float, heading: float, rng: random.Random) -> Thing:
+    body = looks.prop_named(name)
+    return Thing(first + body.reach(heading)[0], lateral + rng.gauss(0, 0.05), heading, 0.0, body)
 
 
 def _oncoming(cut: Cut, road: partial, arc: float, rng: random.Random) -> list[Thing]:

@@ -1,41 +1,82 @@
-"""Random looks: what cars, people and the sky may look like in a drawn situation."""
+"""Random looks: what cars, people and the sky may look like in a drawn situation.
+
+Vehicles and props are those that clients of the simulator can spawn, with the same bodies: what is taught on drawn
+situations is met again in drives.
+"""
 
 from __future__ import annotations
 
+import math
 import random
+from dataclasses import dataclass
 
+from linkvla.launch.sim.physics.prop_specs import PROP_COLOURS, prop_spec
+from linkvla.launch.sim.physics.specs import VEHICLES, WALKER_HALF_EXTENT
+from linkvla.launch.sim.render.capture import look_of, model_of
+from linkvla.launch.sim.render.snapshot import PROP_SHAPES, RenderActor
+from linkvla.launch.sim.world.pose import Pose
 from linkvla.launch.sim.world.weather import Weather
 
-_VEHICLES = (  # shape, half extents in metres, share
-    ("car", (2.35, 0.95, 0.74), 14),
-    ("car", (2.05, 0.90, 0.78), 8),
-    ("car", (2.45, 1.06, 0.76), 8),
-    ("van", (2.75, 1.00, 1.20), 4),
-    ("truck", (4.00, 1.35, 1.80), 2),
-    ("bus", (5.10, 1.40, 1.90), 1),
-    ("motorcycle", (1.10, 0.40, 0.80), 1),
-    ("bicycle", (0.85, 0.30, 0.85), 1),
-)
-_PROPS = (  # shape, half extents in metres
-    ("cone", (0.22, 0.22, 0.40)),
-    ("barrier", (0.20, 0.60, 0.53)),
-    ("box", (0.35, 0.35, 0.50)),
-)
+_SHAPES = {"car": 30, "van": 4, "truck": 2, "bus": 1, "motorcycle": 1, "bicycle": 1}  # of vehicles: shares
+_PROPS = (
+    "constructioncone", "trafficcone01", "trafficcone02", "streetbarrier", "trafficwarning", "warningconstruction",
+    "warningaccident", "box01", "box03", "trashcan04", "container", "vendingmachine",
+)  # fmt: skip
 _PAINTS = (
     (0.60, 0.07, 0.06), (0.10, 0.15, 0.45), (0.80, 0.80, 0.80), (0.08, 0.08, 0.09), (0.50, 0.50, 0.52),
     (0.75, 0.60, 0.10), (0.10, 0.35, 0.20), (0.35, 0.20, 0.12), (0.20, 0.40, 0.60),
 )  # fmt: skip
 
 
-def vehicle(rng: random.Random) -> tuple[str, tuple[float, float, float], tuple[float, float, float]]:
-    """(shape, half extents in metres, colour 0..1) of a random vehicle."""
-    shape, extent, _ = rng.choices(_VEHICLES, [v[2] for v in _VEHICLES])[0]
-    return shape, extent, paint(rng)
+@dataclass(frozen=True)
+class Body:
+    """What something looks like, wherever it is."""
+
+    shape: str
+    half_extent: tuple[float, float, float]  # m
+    colour: tuple[float, float, float]  # 0..1 RGB
+    model: str = ""  # as in ``RenderActor``
+    seed: int = 0  # as in ``RenderActor``
+
+    @property
+    def is_prop(self) -> bool:
+        """Whether it is neither a vehicle nor somebody."""
+        return self.shape in PROP_SHAPES
+
+    def reach(self, heading: float) -> tuple[float, float]:
+        """(along, aside) in m from its middle to its ends, for a heading in rad relative to that way."""
+        cosine, sine = abs(math.cos(heading)), abs(math.sin(heading))
+        half_length, half_width, _ = self.half_extent
+        return cosine * half_length + sine * half_width, sine * half_length + cosine * half_width
+
+    def drawn(self, pose: Pose, *, brake: bool = False, lamps: int = 0, phase: float = 0.0) -> RenderActor:
+        """At a place in the world, for the renderer."""
+        return RenderActor(
+            self.shape, pose, self.half_extent, self.colour, brake, phase, self.seed, lamps=lamps, model=self.model
+        )
 
 
-def prop(rng: random.Random) -> tuple[str, tuple[float, float, float], tuple[float, float, float]]:
-    """(shape, half extents in metres, colour 0..1) of a random obstacle; its shape fixes what it looks like."""
-    return *rng.choice(_PROPS), (0.5, 0.5, 0.5)
+def vehicle(rng: random.Random) -> Body:
+    """A random vehicle, mostly a car."""
+    shape = rng.choices(list(_SHAPES), list(_SHAPES.values()))[0]
+    spec = rng.choice([spec for spec in VEHICLES.values() if spec.shape == shape])
+    return Body(shape, spec.half_extent, paint(rng), model_of(spec.type_id), look_of(spec.type_id))
+
+
+def walker(rng: random.Random) -> Body:
+    """A random pedestrian."""
+    return Body("walker", WALKER_HALF_EXTENT, paint(rng), seed=rng.randrange(1 << 16))
+
+
+def prop(rng: random.Random) -> Body:
+    """A random obstacle."""
+    return prop_named(rng.choice(_PROPS))
+
+
+def prop_named(name: str) -> Body:
+    """``static.prop.<name>``; its name fixes what it looks like."""
+    shape, extent = prop_spec(name)
+    return Body(shape, extent, PROP_COLOURS[shape], model_of(f"static.prop.{name}"))
 
 
 def paint(rng: random.Random) -> tuple[float, float, float]:

@@ -17,7 +17,7 @@ from linkvla.agent.expert.planner import Leader
 from linkvla.agent.expert.road_users import Traffic
 from linkvla.agent.navigation.dense_route import DenseRoute
 from linkvla.launch.collection import looks
-from linkvla.launch.sim.render.snapshot import RenderActor
+from linkvla.launch.sim.render.snapshot import PROP_SHAPES, RenderActor
 from linkvla.launch.sim.world.pose import Pose
 
 _SPEED = 6.5  # m/s, of who comes
@@ -54,7 +54,7 @@ def turn_at(turns: Sequence[LeftTurn], arc: float) -> LeftTurn | None:
 def comes_towards(route: DenseRoute, turn: LeftTurn, actor: RenderActor) -> bool:
     """Whether a vehicle is on the other side of the junction, and comes."""
     x, y, _, yaw, _ = route.at(turn.entry)
-    if actor.shape in ("walker", "cone", "barrier", "box"):
+    if actor.shape in ("walker", *PROP_SHAPES):
         return False
     dx, dy = actor.pose.x - x, actor.pose.y - y
     ahead, right = math.cos(yaw) * dx + math.sin(yaw) * dy, math.cos(yaw) * dy - math.sin(yaw) * dx
@@ -103,9 +103,7 @@ def draw_oncoming(
         if any(math.hypot(x - a, y - b) < _APART for a, b in places):
             continue
         places.append((x, y))
-        shape, extent, colour = looks.vehicle(rng)
-        pose = Pose(x, y, z, yaw=math.degrees(lane_yaw) + rng.gauss(0, 2))
-        found.append(RenderActor(shape, pose, extent, colour, seed=rng.randrange(1 << 16)))
+        found.append(looks.vehicle(rng).drawn(Pose(x, y, z, yaw=math.degrees(lane_yaw) + rng.gauss(0, 2))))
     return tuple(found)
 
 

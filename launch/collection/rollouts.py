@@ -118,7 +118,7 @@ def _move(user: RoadUser, situation: Situation, cruise: float, seconds: float) -
     """A leader speeds up to its cruise speed and stops at lights that hold it."""
     wanted = cruise
     for arc, site in situation.light_arcs:
-        gap = arc - user.arc - user.half_extent[0]
+        gap = arc - user.arc - user.body.half_extent[0]
         if situation.light_states[site] != LightState.GREEN and 0.0 < gap < 25.0:
             wanted = min(wanted, math.sqrt(2 * 2.5 * max(gap - 1.0, 0.0)))
     change = float(np.clip(wanted - user.speed, -5.0 * seconds, 1.8 * seconds))

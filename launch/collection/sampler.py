@@ -34,8 +34,8 @@ _ASTRAY_SHARE = 0.25  # of those on roads with several lanes: the ego is in anot
 _EGO_CLEARANCE = 8.0  # m between a bystander and the ego
 _ROADSIDE = (5.0, 35.0)  # m ahead of the ego, where parked cars and props stand
 _KERB_GAP = (0.2, 1.4)  # m between the lane and what stands beside it
+_PROP_HEADINGS = (0.0, math.pi / 2)  # rad; signs and boards look along their y
 _ROUTE_CLEARANCE = 1.75  # m between the route and the nearest side of it
-_WALKER_EXTENT = (0.25, 0.25, 0.9)  # m
 
 
 class Sampler:
@@ -192,35 +192,29 @@ class Sampler:
         rng = self.rng
         gap = rng.uniform(1, 8) if rng.random() < 0.45 else rng.uniform(2, 40)
         speed = 0.0 if rng.random() < 0.55 else rng.uniform(2, 8)
-        shape, extent, colour = looks.vehicle(rng)
-        arc = situation.ego.arc + EGO_HALF_LENGTH + gap + extent[0]
+        body = looks.vehicle(rng)
+        arc = situation.ego.arc + EGO_HALF_LENGTH + gap + body.half_extent[0]
         # One frame cannot tell a standing car from a moving one: its brake lamps have to.
-        braking = speed == 0.0
-        return RoadUser(
-            arc, speed, extent, shape, colour, rng.gauss(0, 0.15), rng.gauss(0, 0.03), braking, rng.randrange(1 << 16)
-        )
+        return RoadUser(arc, speed, body, rng.gauss(0, 0.15), rng.gauss(0, 0.03), braking=speed == 0.0)
 
     def _crossing_car(self, situation: Situation) -> RoadUser:
         rng = self.rng
-        shape, extent, colour = looks.vehicle(rng)
-        arc = situation.ego.arc + EGO_HALF_LENGTH + extent[0] + rng.uniform(2, 25)
+        body = looks.vehicle(rng)
+        arc = situation.ego.arc + EGO_HALF_LENGTH + body.half_extent[0] + rng.uniform(2, 25)
         heading = rng.choice((-1, 1)) * math.radians(rng.gauss(90, 30))
         lateral = rng.uniform(-1.8, 1.8)
-        return RoadUser(arc, 0.0, extent, shape, colour, lateral, heading, False, rng.randrange(1 << 16))
+        return RoadUser(arc, 0.0, body, lateral, heading)
 
     def _walker(self, situation: Situation) -> RoadUser:
         rng = self.rng
         arc = situation.ego.arc + EGO_HALF_LENGTH + rng.uniform(3, 22)
         heading = rng.choice((-1, 1)) * math.pi / 2
-        return RoadUser(
-            arc, 0.0, _WALKER_EXTENT, "walker", looks.paint(rng), rng.uniform(-1.5, 1.5), heading,
-            False, rng.randrange(1 << 16),
-        )  # fmt: skip
+        return RoadUser(arc, 0.0, looks.walker(rng), rng.uniform(-1.5, 1.5), heading)
 
     def _obstacle(self, situation: Situation) -> RoadUser:
-        shape, extent, colour = looks.prop(self.rng)
-        arc = situation.ego.arc + EGO_HALF_LENGTH + self.rng.uniform(3, 22)
-        return RoadUser(arc, 0.0, extent, shape, colour, self.rng.uniform(-1.0, 1.0))
+        rng = self.rng
+        arc = situation.ego.arc + EGO_HALF_LENGTH + rng.uniform(3, 22)
+        return RoadUser(arc, 0.0, looks.prop(rng), rng.uniform(-1.0, 1.0), rng.choice(_PROP_HEADINGS))
 
     def _roadside(self, situation: Situation) -> tuple[RenderActor, ...]:
         """Parked cars and props beside the ego's lane, mostly on its right."""
@@ -231,17 +225,19 @@ class Sampler:
         route_xy = np.stack([route.x, route.y], axis=1)
         for _ in range(rng.choice((0, 0, 1, 2, 3))):
             arc = situation.ego.arc + rng.uniform(*_ROADSIDE)
-            shape, extent, colour = looks.prop(rng) if rng.random() < 0.5 else looks.vehicle(rng)
+            body = looks.prop(rng) if rng.random() < 0.5 else looks.vehicle(rng)
+            turned = rng.choice(_PROP_HEADINGS) if body.is_prop else 0.0
+            half_length, half_width = body.reach(turned)
             x, y, z, yaw, _ = route.at(arc)
             width = route.lane_width[route.index_at(arc)]
-            lateral = (width / 2 + extent[1] + rng.uniform(*_KERB_GAP)) * (1 if rng.random() < 0.75 else -1)
+            lateral = (width / 2 + half_width + rng.uniform(*_KERB_GAP)) * (1 if rng.random() < 0.75 else -1)
             x, y = x - math.sin(yaw) * lateral, y + math.cos(yaw) * lateral
-            free = np.hypot(*(route_xy - (x, y)).T).min() > _ROUTE_CLEARANCE + extent[1]
-            apart = all(math.hypot(pose.x - x, pose.y - y) > extent[0] + 4.0 for pose in others)
+            free = np.hypot(*(route_xy - (x, y)).T).min() > _ROUTE_CLEARANCE + half_width
+            apart = all(math.hypot(pose.x - x, pose.y - y) > half_length + 4.0 for pose in others)
             if route.is_junction[route.index_at(arc)] or not free or not apart:
                 continue
-            pose = Pose(float(x), float(y), float(z), yaw=math.degrees(yaw) + rng.gauss(0, 3))
-            placed.append(RenderActor(shape, pose, extent, colour, seed=rng.randrange(1 << 16)))
+            pose = Pose(float(x), float(y), float(z), yaw=math.degrees(yaw + turned) + rng.gauss(0, 3))
+            placed.append(body.drawn(pose))
             others.append(pose)
         return tuple(placed)
 
@@ -262,11 +258,8 @@ class Sampler:
             if blocked or any(math.hypot(x - a, y - b) < 8.0 for a, b in taken):
                 continue
             taken.append((x, y))
-            shape, extent, colour = looks.vehicle(rng)
             pose = Pose(x, y, z, yaw=math.degrees(yaw) + rng.gauss(0, 2))
-            actors.append(
-                RenderActor(shape, pose, extent, colour, brake=rng.random() < 0.4, seed=rng.randrange(1 << 16))
-            )
+            actors.append(looks.vehicle(rng).drawn(pose, brake=rng.random() < 0.4))
             if len(actors) >= wanted:
                 break
         return tuple(actors) + self._people(near, route)
@@ -280,8 +273,7 @@ class Sampler:
             if np.hypot(route[:, 0] - x, route[:, 1] - y).min() < 3.0:
                 continue
             pose = Pose(x, y, z + 0.15, yaw=rng.uniform(0, 360))
-            phase = rng.uniform(0, 2 * math.pi)
-            people.append(RenderActor("walker", pose, _WALKER_EXTENT, looks.paint(rng), phase=phase, seed=k))
+            people.append(looks.walker(rng).drawn(pose, phase=rng.uniform(0, 2 * math.pi)))
         return tuple(people)
 
     def _limit_speed(self, situation: Situation) -> None:

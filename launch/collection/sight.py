@@ -18,7 +18,7 @@ from linkvla.launch.collection.situation import RoadUser, Situation
 from linkvla.launch.sim.render.camera import Camera, Frame
 from linkvla.launch.sim.render.materials import Material
 from linkvla.launch.sim.render.signals import lamp_centres
-from linkvla.launch.sim.render.snapshot import RenderActor
+from linkvla.launch.sim.render.snapshot import PROP_SHAPES, RenderActor
 from linkvla.launch.sim.world.pose import Pose
 from linkvla.launch.sim.world.town import LightState
 from linkvla.model.data.view import CameraRig
@@ -32,7 +32,7 @@ _SIGN_HEIGHT = 2.3  # m from foot to plate
 _IN_LANE = 1.6  # m from the route
 
 _BODY = (Material.VEHICLE, Material.WHEEL, Material.BRAKE_LAMP, Material.WALKER)  # a cyclist is drawn as a walker
-_MATERIALS = {"walker": (Material.WALKER,)} | dict.fromkeys(("cone", "barrier", "box"), (Material.PROP,))
+_MATERIALS = {"walker": (Material.WALKER,)} | dict.fromkeys(PROP_SHAPES, (Material.PROP,))
 _LAMPS = {
     LightState.RED: Material.LAMP_RED,
     LightState.YELLOW: Material.LAMP_YELLOW,
@@ -43,7 +43,6 @@ _COLOURS = {
     "grey": (0.45, 0.45, 0.47), "yellow": (0.75, 0.60, 0.10), "green": (0.10, 0.35, 0.20), "brown": (0.35, 0.20, 0.12),
 }  # fmt: skip
 _COLOUR_NAMES, _COLOUR_VALUES = tuple(_COLOURS), np.array(list(_COLOURS.values()))
-PROPS = ("cone", "barrier", "box")
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,7 @@ class Neighbour:
     @property
     def is_vehicle(self) -> bool:
         """Anything with wheels."""
-        return not self.is_walker and self.actor.shape not in PROPS
+        return not self.is_walker and self.actor.shape not in PROP_SHAPES
 
     @property
     def side(self) -> str:
@@ -90,7 +89,7 @@ class Neighbour:
     def thing(self) -> Thing:
         """In words."""
         noun = "pedestrian" if self.is_walker else self.actor.shape
-        colour = "" if self.actor.shape in PROPS else colour_name(self.actor.colour)
+        colour = "" if self.actor.shape in PROP_SHAPES else colour_name(self.actor.colour)
         return Thing(noun, colour, self.side, self.gap, self.speed > 0.1)
 
 

@@ -10,10 +10,9 @@ import numpy as np
 
 from linkvla.launch.collection.dream_safety import LIMIT
 from linkvla.launch.collection.logged_drive import LoggedFrame
-from linkvla.launch.collection.sight import PROPS
 from linkvla.launch.collection.situation import RoadUser, Situation
 from linkvla.launch.sim.physics.specs import MKZ
-from linkvla.launch.sim.render.snapshot import RenderActor
+from linkvla.launch.sim.render.snapshot import PROP_SHAPES, RenderActor
 from linkvla.launch.sim.world.pose import Pose
 from linkvla.launch.sim.world.town import LightState
 from linkvla.model.data.sample import Dream, Question
@@ -163,7 +162,7 @@ def _rounded(points: np.ndarray) -> list:
 def _cause(situation: Situation) -> tuple[str | None, int | None, float | None]:
     """(type, id, metres) of the nearest thing on the route that may slow the car."""
     found: list[tuple[float, str, int]] = [
-        (situation.gap_to(user.rear_arc), _type_of(user.shape), _USERS + number)
+        (situation.gap_to(user.rear_arc), _type_of(user.body.shape), _USERS + number)
         for number, user in enumerate(situation.ahead)
         if user.arc > situation.ego.arc
     ]
@@ -184,13 +183,13 @@ def _cause(situation: Situation) -> tuple[str | None, int | None, float | None]:
 def _type_of(shape: str) -> str:
     if shape == "walker":
         return "walker.pedestrian.0001"
-    if shape in PROPS:
+    if shape in PROP_SHAPES:
         return f"static.prop.{shape}"
     return _TYPES.get(shape, "vehicle.lincoln.mkz_2020")
 
 
 def _actor_box(ego: Pose, actor: RenderActor, number: int, speed: float, user: RoadUser | None) -> list[dict]:
-    kind = "walker" if actor.shape == "walker" else "static" if actor.shape in PROPS else "car"
+    kind = "walker" if actor.shape == "walker" else "static" if actor.shape in PROP_SHAPES else "car"
     box = {
         "class": kind,
         "id": number,

@@ -11,6 +11,7 @@ from linkvla.agent.expert.planner import EGO_HALF_LENGTH, ExpertPlanner, Leader
 from linkvla.agent.navigation.dense_route import DenseRoute
 from linkvla.launch.collection.beside_route import pose_beside
 from linkvla.launch.collection.blocked_lanes import Blockade
+from linkvla.launch.collection.looks import Body
 from linkvla.launch.collection.navigation import SparsePlan
 from linkvla.launch.collection.right_of_way import left_turns, turn_at, waits_for
 from linkvla.launch.collection.stage import Stage
@@ -34,24 +35,20 @@ class RoadUser:
 
     arc: float  # m along the route, of its centre
     speed: float  # m/s along the route
-    half_extent: tuple[float, float, float]  # m
-    shape: str
-    colour: tuple[float, float, float]
+    body: Body
     lateral: float = 0.0  # m right of the route
     heading: float = 0.0  # rad relative to the route
     braking: bool = False
-    seed: int = 0
 
     @property
     def rear_arc(self) -> float:
         """Nearest end as seen from behind, m along the route."""
-        along = abs(math.cos(self.heading)) * self.half_extent[0] + abs(math.sin(self.heading)) * self.half_extent[1]
-        return self.arc - along
+        return self.arc - self.body.reach(self.heading)[0]
 
     def drawn(self, route: DenseRoute) -> RenderActor:
         """For the renderer."""
         pose = pose_beside(route, self.arc, self.lateral, self.heading)
-        return RenderActor(self.shape, pose, self.half_extent, self.colour, brake=self.braking, seed=self.seed)
+        return self.body.drawn(pose, brake=self.braking)
 
 
 @dataclass

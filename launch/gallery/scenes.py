@@ -28,11 +28,11 @@ def _construction_site() -> tuple[Placed, ...]:
     edge = [Placed(_CONE, 22.0 + 2.5 * i, -1.5) for i in range(6)]
     barriers = [Placed("static.prop.streetbarrier", 22.0, -0.6 + 1.35 * i, 90.0) for i in range(2)]
     return (
-        Placed("static.prop.warningconstruction", 9.5, 1.9, 180.0),
+        Placed("static.prop.warningconstruction", 9.5, 1.9, 90.0),
         *taper,
         *edge,
         *barriers,
-        Placed("static.prop.trafficwarning", 25.0, 0.2, 180.0),
+        Placed("static.prop.trafficwarning", 25.0, 0.2, 270.0),
         Placed("static.prop.dirtdebris02", 29.0, 0.3),
         Placed("vehicle.carlamotors.carlacola", 35.0, 0.2),
         Placed("vehicle.audi.etron", 16.0, -3.4, colour=_BLUE, lamps=_DRIVING),

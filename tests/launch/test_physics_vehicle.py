@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from linkvla.launch.sim.physics.columns import CONTROL_SIZE, LATERAL, SLIP, SPEED, STATE_SIZE, YAW
-from linkvla.launch.sim.physics.specs import MKZ, VEHICLES, prop_mass, prop_spec, vehicle_spec
+from linkvla.launch.sim.physics.prop_specs import prop_mass, prop_spec
+from linkvla.launch.sim.physics.specs import MKZ, VEHICLES, vehicle_spec
 from linkvla.launch.sim.physics.vehicle import next_wheel, parameters_of, step_batch, step_kinematic
 
 TICK = 0.05

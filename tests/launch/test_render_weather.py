@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from linkvla.launch.collection import looks
-from linkvla.launch.sim.physics.specs import VEHICLES, prop_spec
+from linkvla.launch.sim.physics.prop_specs import prop_spec
+from linkvla.launch.sim.physics.specs import VEHICLES
 from linkvla.launch.sim.render.atmosphere import atmosphere
 from linkvla.launch.sim.render.camera import Camera, CameraRenderer
 from linkvla.launch.sim.render.capture import model_of

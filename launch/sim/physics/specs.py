@@ -1,4 +1,4 @@
-"""What each kind of vehicle, walker and prop measures and weighs.
+"""What each kind of vehicle and walker measures and weighs.
 
 Half extents follow CARLA's published bounding boxes where we know them (MKZ 2020: 2.4508 x 1.0642 x 0.7554 m, from
 carla_garage), otherwise the makers' dimensions. Masses and the scale of the drive are our choice: no trustworthy table
@@ -7,7 +7,6 @@ is published.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 FRONT_AXLE = -0.090769  # m; SimLingo's effective bicycle for CARLA cars (from World on Rails)
@@ -146,105 +145,6 @@ WALKER_HALF_EXTENT = (0.1877, 0.1877, 0.93)  # m, CARLA's adult walker box
 CHILD_HALF_EXTENT = (0.25, 0.25, 0.55)
 WALKER_MASS = 80.0  # kg
 
-PROPS: dict[str, tuple[str, tuple[float, float, float]]] = {  # name part -> (shape, half extent in metres)
-    "trafficcone": ("cone", (0.22, 0.22, 0.40)),
-    "constructioncone": ("cone", (0.17, 0.17, 0.29)),
-    "streetbarrier": ("barrier", (0.60, 0.19, 0.53)),
-    "chainbarrier": ("barrier", (0.75, 0.10, 0.45)),
-    "trafficwarning": ("barrier", (1.43, 0.60, 1.85)),
-    "warningconstruction": ("barrier", (0.45, 0.35, 0.60)),
-    "warningaccident": ("barrier", (0.45, 0.35, 0.60)),
-    "dirtdebris": ("box", (0.60, 0.60, 0.02)),
-    "brokentile": ("box", (0.15, 0.12, 0.02)),
-    "ironplank": ("box", (0.95, 0.20, 0.02)),
-    "colacan": ("box", (0.06, 0.03, 0.03)),
-    "mobile": ("box", (0.08, 0.04, 0.01)),
-    "platformgarbage": ("box", (1.10, 0.90, 0.30)),
-    "garbage": ("box", (0.30, 0.25, 0.04)),
-    "plasticbag": ("box", (0.20, 0.15, 0.05)),
-    "trashbag": ("box", (0.30, 0.30, 0.35)),
-    "shoppingbag": ("box", (0.18, 0.10, 0.22)),
-    "trashcan": ("box", (0.30, 0.30, 0.50)),
-    "bin": ("box", (0.35, 0.35, 0.55)),
-    "glasscontainer": ("box", (0.80, 0.80, 0.95)),
-    "clothcontainer": ("box", (0.60, 0.60, 1.00)),
-    "container": ("box", (0.95, 0.70, 0.65)),
-    "barrel": ("box", (0.30, 0.30, 0.45)),
-    "bench": ("box", (0.75, 0.30, 0.45)),
-    "busstop": ("box", (1.90, 0.90, 1.35)),
-    "kiosk": ("box", (1.60, 1.60, 1.50)),
-    "foodcart": ("box", (1.30, 0.80, 1.20)),
-    "shopping": ("box", (0.45, 0.30, 0.50)),
-    "shop": ("box", (1.60, 1.60, 1.50)),
-    "pushcart": ("box", (0.60, 0.35, 0.50)),
-    "haybale": ("box", (0.75, 0.75, 0.60)),
-    "vendingmachine": ("box", (0.55, 0.43, 1.05)),
-    "atm": ("box", (0.45, 0.40, 0.85)),
-    "advertisement": ("box", (0.66, 0.15, 1.20)),
-    "streetsign": ("box", (0.30, 0.05, 1.10)),
-    "streetfountain": ("box", (0.35, 0.35, 0.50)),
-    "fountain": ("box", (2.60, 2.60, 1.20)),
-    "mailbox": ("box", (0.25, 0.25, 0.60)),
-    "bikeparking": ("box", (1.20, 0.30, 0.40)),
-    "plantpot": ("box", (0.40, 0.40, 0.45)),
-    "plastictable": ("box", (0.45, 0.45, 0.36)),
-    "plasticchair": ("box", (0.28, 0.28, 0.42)),
-    "maptable": ("box", (0.60, 0.30, 0.60)),
-    "table": ("box", (0.90, 0.70, 0.38)),
-    "trampoline": ("box", (1.60, 1.60, 0.45)),
-    "swingcouch": ("box", (0.95, 0.60, 0.85)),
-    "swing": ("box", (1.60, 0.90, 1.15)),
-    "slide": ("box", (1.60, 0.45, 1.00)),
-    "pergola": ("box", (1.90, 1.90, 1.30)),
-    "doghouse": ("box", (0.60, 0.45, 0.45)),
-    "clothesline": ("box", (1.20, 0.50, 0.90)),
-    "barbeque": ("box", (0.55, 0.35, 0.55)),
-    "gardenlamp": ("box", (0.12, 0.12, 0.35)),
-    "mesh": ("box", (0.50, 0.05, 0.50)),
-    "guitarcase": ("box", (0.55, 0.22, 0.09)),
-    "travelcase": ("box", (0.28, 0.16, 0.40)),
-    "motorhelmet": ("box", (0.15, 0.12, 0.13)),
-    "wateringcan": ("box", (0.22, 0.10, 0.18)),
-    "purse": ("box", (0.15, 0.07, 0.12)),
-    "gnome": ("box", (0.12, 0.12, 0.22)),
-    "briefcase": ("box", (0.25, 0.10, 0.20)),
-    "creasedbox": ("box", (0.30, 0.25, 0.12)),
-    "box": ("box", (0.35, 0.35, 0.35)),
-}
-
-# Name part -> kg of props that a car can knock away. The others stand fast, however hard they are hit.
-PROP_MASSES: dict[str, float] = {
-    "cone": 6.0,
-    "chainbarrier": 20.0,
-    "streetbarrier": 25.0,
-    "warningconstruction": 12.0,
-    "warningaccident": 12.0,
-    "trashcan": 20.0,
-    "bin": 15.0,
-    "haybale": 250.0,
-    "glasscontainer": 300.0,
-    "briefcase": 4.0,
-    "guitarcase": 6.0,
-    "travelcase": 12.0,
-    "box": 3.0,
-    "barrel": 25.0,
-    "barbeque": 30.0,
-    "brokentile": 2.0,
-    "colacan": 0.3,
-    "garbage": 5.0,
-    "trashbag": 5.0,
-    "plasticbag": 0.3,
-    "shoppingbag": 3.0,
-    "shoppingcart": 30.0,
-    "pushcart": 60.0,
-    "mobile": 0.3,
-    "motorhelmet": 1.5,
-    "plantpot": 40.0,
-    "plasticchair": 4.0,
-    "plastictable": 10.0,
-    "wateringcan": 1.0,
-}
-
 
 def vehicle_spec(type_id: str) -> VehicleSpec:
     """The spec of a blueprint id; unknown vehicles measure like the MKZ."""
@@ -252,21 +152,3 @@ def vehicle_spec(type_id: str) -> VehicleSpec:
     if known is not None:
         return known
     return VehicleSpec(type_id, MKZ.half_extent, mass=MKZ.mass)
-
-
-def prop_spec(type_id: str) -> tuple[str, tuple[float, float, float]]:
-    """(shape, half extent in metres) of a ``static.prop.*`` blueprint id."""
-    name = type_id.rsplit(".", 1)[-1]
-    for part, spec in PROPS.items():
-        if part in name:
-            return spec
-    return "box", (0.3, 0.3, 0.3)
-
-
-def prop_mass(type_id: str) -> float:
-    """kg of a ``static.prop.*`` blueprint id; infinite for what is fixed to the ground or too heavy to move."""
-    name = type_id.rsplit(".", 1)[-1]
-    for part, mass in PROP_MASSES.items():
-        if part in name:
-            return mass
-    return math.inf

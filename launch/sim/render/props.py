@@ -30,17 +30,6 @@ def _cone(builder: MeshBuilder, a: float, b: float, height: float) -> None:
         )  # fmt: skip
 
 
-def _barrier(builder: MeshBuilder, a: float, b: float, height: float) -> None:
-    """Red and white planks across the way."""
-    stripes = max(2, round(2 * b / 0.35))
-    edges = np.linspace(-b, b, stripes + 1)
-    for k in range(stripes):
-        colour = (0.86, 0.12, 0.08) if k % 2 else (0.93, 0.93, 0.91)
-        _box(builder, (-a * 0.6, edges[k], 0.45 * height), (a * 0.6, edges[k + 1], height), colour)
-    for y in (-b * 0.8, b * 0.8):
-        _box(builder, (-a, y - 0.05, 0.0), (a, y + 0.05, 0.5 * height), _STEEL)
-
-
 def _plain_box(builder: MeshBuilder, a: float, b: float, height: float) -> None:
     _box(builder, (-a, -b, 0.0), (a, b, height), (0.6, 0.5, 0.4), paint=1)
 
@@ -74,55 +63,54 @@ def _chain(builder: MeshBuilder, a: float, b: float, height: float) -> None:
 
 
 def _arrow_board(builder: MeshBuilder, a: float, b: float, height: float) -> None:
-    """A trailer with a board that shows an arrow of lamps and stripes below it, on both faces."""
-    _box(builder, (-a, -b * 0.9, 0.35), (a, b * 0.9, 0.5), _DARK)
-    for x in (-0.35 * a, 0.35 * a):
-        for y in (-b, b):
-            builder.upright(x, y * 0.92, 0.0, 0.28, 0.12, Material.PROP, Look.PLAIN, _DARK)
+    """A trailer with a board across it that shows an arrow of lamps and stripes below it, on both faces."""
+    _box(builder, (-a * 0.9, -b * 0.5, 0.35), (a * 0.9, b * 0.5, 0.5), _DARK)
+    _box(builder, (-0.06, -b, 0.35), (0.06, b, 0.45), _STEEL)
+    for x in (-a, a):
+        builder.upright(x * 0.92, 0.0, 0.0, 0.28, 0.12, Material.PROP, Look.PLAIN, _DARK)
     board, low = 0.06, 0.45 * height
-    _box(builder, (-board, -b, low), (board, b, height), _DARK)
-    _box(builder, (-board * 0.8, -b, 0.5), (board * 0.8, b, low), _WHITE)
-    size, middle = min(b, 0.5 * (height - low)) * 0.8, 0.5 * (low + height)
+    _box(builder, (-a, -board, low), (a, board, height), _DARK)
+    _box(builder, (-a, -board * 0.8, 0.5), (a, board * 0.8, low), _WHITE)
+    size, middle = min(a, 0.5 * (height - low)) * 0.8, 0.5 * (low + height)
     for face in (-1, 1):
-        x = face * (board + 0.01)
+        y = face * (board + 0.01)
         dots = [(s, 0.0) for s in np.linspace(-0.9, 0.9, 7)] + [(0.6, 0.3), (0.3, 0.6), (0.6, -0.3), (0.3, -0.6)]
-        for across, up in dots:  # to the left for who comes towards the face: on both sides past the same side
-            y, z = across * size, middle + up * size
-            _box(builder, (x - 0.02, y - 0.065, z - 0.065), (x + 0.02, y + 0.065, z + 0.065), _AMBER, Look.EMISSIVE)
+        for across, up in dots:  # to the left for who comes from behind its -y, and on both faces past the same side
+            x, z = across * size, middle + up * size
+            _box(builder, (x - 0.09, y - 0.02, z - 0.09), (x + 0.09, y + 0.02, z + 0.09), _AMBER, Look.EMISSIVE)
         for k in range(4):
-            y = -b + 0.5 * b * k
-            stripe = np.array([[x, y, 0.52], [x, y + 0.25 * b, 0.52], [x, y + 0.5 * b, low], [x, y + 0.25 * b, low]])
-            builder.polygon(stripe[::face], Material.PROP, Look.PLAIN, _RED)
+            x = -a + 0.5 * a * k
+            stripe = np.array([[x, y, 0.52], [x + 0.25 * a, y, 0.52], [x + 0.5 * a, y, low], [x + 0.25 * a, y, low]])
+            builder.polygon(stripe[::-face], Material.PROP, Look.PLAIN, _RED)
 
 
 def _warning_triangle(sign: Callable[[MeshBuilder, float, float, float], None]):
-    """A triangular warning sign on two legs, facing both ways; ``sign`` draws the black figure on it."""
+    """A triangular warning sign on four legs, facing both ways; ``sign`` draws the black figure on it."""
 
     def make(builder: MeshBuilder, a: float, b: float, height: float) -> None:
-        wide = max(a, b) * 1.15
-        for y in (-0.6 * wide, 0.6 * wide):
-            builder.beam((-0.25, y, 0.0), (0.0, y, 0.18 * height), 0.025, Material.PROP, Look.PLAIN, _STEEL)
-            builder.beam((0.25, y, 0.0), (0.0, y, 0.18 * height), 0.025, Material.PROP, Look.PLAIN, _STEEL)
+        for x in (-0.6 * a, 0.6 * a):
+            for y in (-0.9 * b, 0.9 * b):
+                builder.beam((x, y, 0.0), (x, 0.0, 0.18 * height), 0.025, Material.PROP, Look.PLAIN, _STEEL)
         foot, top = 0.14 * height, height
         for face in (-1, 1):
             for inset, depth, colour in ((0.0, 0.02, _RED), (0.16, 0.03, _YELLOW)):
-                x = face * depth
+                y = face * depth
                 ring = np.array([
-                    [x, -wide * (1 - 1.5 * inset), foot + inset * 0.55 * height],
-                    [x, wide * (1 - 1.5 * inset), foot + inset * 0.55 * height],
-                    [x, 0.0, top - inset * 1.15 * height],
+                    [-a * (1 - 1.5 * inset), y, foot + inset * 0.55 * height],
+                    [a * (1 - 1.5 * inset), y, foot + inset * 0.55 * height],
+                    [0.0, y, top - inset * 1.15 * height],
                 ])  # fmt: skip
-                builder.polygon(ring[::face], Material.PROP, Look.PLAIN, colour)
-            sign(builder, face * 0.04, wide, height)
+                builder.polygon(ring[::-face], Material.PROP, Look.PLAIN, colour)
+            sign(builder, face * 0.04, a, height)
 
     return make
 
 
-def _digger(builder: MeshBuilder, x: float, wide: float, height: float) -> None:
+def _digger(builder: MeshBuilder, y: float, wide: float, height: float) -> None:
     """A man with a shovel beside a heap."""
 
     def bar(start: tuple[float, float], end: tuple[float, float], half: float) -> None:
-        ends = [(x, y * wide, z * height) for y, z in (start, end)]
+        ends = [(x * wide, y, z * height) for x, z in (start, end)]
         builder.beam(*ends, half, Material.PROP, Look.PLAIN, _DARK)
 
     bar((-0.22, 0.26), (-0.10, 0.42), 0.03)
@@ -130,13 +118,13 @@ def _digger(builder: MeshBuilder, x: float, wide: float, height: float) -> None:
     bar((-0.09, 0.42), (-0.02, 0.58), 0.045)
     bar((-0.03, 0.55), (0.16, 0.42), 0.025)
     bar((0.05, 0.55), (0.34, 0.27), 0.018)
-    _box(builder, (x - 0.02, -0.04 * wide, 0.60 * height), (x + 0.02, 0.10 * wide, 0.68 * height), _DARK)
+    _box(builder, (-0.04 * wide, y - 0.02, 0.60 * height), (0.10 * wide, y + 0.02, 0.68 * height), _DARK)
     bar((0.28, 0.255), (0.52, 0.255), 0.04)
 
 
-def _exclamation(builder: MeshBuilder, x: float, wide: float, height: float) -> None:
-    _box(builder, (x - 0.01, -0.06 * wide, 0.38 * height), (x + 0.01, 0.06 * wide, 0.68 * height), _DARK)
-    _box(builder, (x - 0.01, -0.06 * wide, 0.26 * height), (x + 0.01, 0.06 * wide, 0.33 * height), _DARK)
+def _exclamation(builder: MeshBuilder, y: float, wide: float, height: float) -> None:
+    _box(builder, (-0.06 * wide, y - 0.01, 0.38 * height), (0.06 * wide, y + 0.01, 0.68 * height), _DARK)
+    _box(builder, (-0.06 * wide, y - 0.01, 0.26 * height), (0.06 * wide, y + 0.01, 0.33 * height), _DARK)
 
 
 def _rubble(builder: MeshBuilder, a: float, b: float, height: float) -> None:
@@ -204,8 +192,7 @@ def _poster(builder: MeshBuilder, a: float, b: float, height: float) -> None:
         _box(builder, (-0.6 * a, y - 0.015, 0.45 * height), (0.6 * a, y + 0.015, 0.8 * height), (0.15, 0.35, 0.62))
 
 
-# Whole names first: the shapes of the collection's props. Then beginnings of ``static.prop`` names.
-_SHAPES = {"cone": _cone, "barrier": _barrier, "box": _plain_box}
+# By the beginnings of ``static.prop`` names.
 _MODELS: dict[str, Callable[[MeshBuilder, float, float, float], None]] = {
     "streetbarrier": _street_barrier,
     "chainbarrier": _chain,
@@ -229,6 +216,6 @@ def prop_model(name: str) -> str:
 
 
 def add_prop(builder: MeshBuilder, shape: str, model: str, a: float, b: float, height: float) -> None:
-    """Add a prop; half length, half width and height in m. Unknown shapes are boxes."""
-    make = _MODELS.get(model) or _SHAPES.get(shape, _plain_box)
+    """Add a prop; half length, half width and height in m. Without a model it is a cone or a box, by its shape."""
+    make = _MODELS.get(model) or (_cone if shape == "cone" else _plain_box)
     make(builder, a, b, height)

@@ -9,6 +9,8 @@ import numpy as np
 from linkvla.launch.sim.world.pose import Pose
 from linkvla.launch.sim.world.weather import Weather
 
+PROP_SHAPES = ("cone", "barrier", "box")
+
 
 @dataclass(frozen=True)
 class RenderActor:

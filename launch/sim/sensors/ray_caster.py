@@ -14,11 +14,11 @@ import numpy as np
 
 from linkvla.launch.sim.render.materials import Material
 from linkvla.launch.sim.render.scene import TownScene
-from linkvla.launch.sim.render.snapshot import RenderActor, SceneSnapshot
+from linkvla.launch.sim.render.snapshot import PROP_SHAPES, RenderActor, SceneSnapshot
 from linkvla.launch.sim.sensors.bvh import NONE, build_tree, cast_rays
 from linkvla.launch.sim.world.weather import Weather
 
-_MATERIAL_OF_SHAPE = dict.fromkeys(("cone", "barrier", "box"), Material.PROP) | {"walker": Material.WALKER}
+_MATERIAL_OF_SHAPE = dict.fromkeys(PROP_SHAPES, Material.PROP) | {"walker": Material.WALKER}
 
 
 class Hits:

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from linkvla.launch.sim.physics.collision import BOX_SIZE
-from linkvla.launch.sim.physics.specs import WALKER_MASS, prop_mass, vehicle_spec
+from linkvla.launch.sim.physics.prop_specs import prop_mass
+from linkvla.launch.sim.physics.specs import WALKER_MASS, vehicle_spec
 from linkvla.launch.sim.world.actors import Actor, Prop, Vehicle, Walker
 from linkvla.launch.sim.world.pose import Box
 

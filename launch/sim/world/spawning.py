@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from linkvla.launch.sim.errors import SpawnError
-from linkvla.launch.sim.physics.specs import CHILD_HALF_EXTENT, WALKER_HALF_EXTENT, prop_spec, vehicle_spec
+from linkvla.launch.sim.physics.prop_specs import PROP_COLOURS, prop_spec
+from linkvla.launch.sim.physics.specs import CHILD_HALF_EXTENT, WALKER_HALF_EXTENT, vehicle_spec
 from linkvla.launch.sim.world.actors import Actor, Prop, Sensor, Vehicle, Walker
 from linkvla.launch.sim.world.friction import friction_trigger
 from linkvla.launch.sim.world.pose import Box, Pose
 
 COLLISION_MESSAGE = "Spawn failed because of collision at spawn position"  # what CARLA's server answers
 _CHILD_WALKERS = {"0009", "0010", "0011", "0012", "0013", "0014", "0048", "0049"}
-_PROP_COLOURS = {"cone": (0.95, 0.35, 0.05), "barrier": (0.85, 0.75, 0.15), "box": (0.45, 0.42, 0.38)}
 
 
 def make_actor(actor_id: int, type_id: str, attributes: dict[str, str], pose: Pose) -> Actor:
@@ -33,7 +33,7 @@ def make_actor(actor_id: int, type_id: str, attributes: dict[str, str], pose: Po
     if type_id.startswith("static.prop."):
         shape, half = prop_spec(type_id)
         standing = {"box": standing_box(half), "simulate_physics": False}  # as in CARLA, until a client says otherwise
-        return Prop(**common, **standing, shape=shape, colour=_PROP_COLOURS[shape])
+        return Prop(**common, **standing, shape=shape, colour=PROP_COLOURS[shape])
     if type_id == "static.trigger.friction":
         return friction_trigger(actor_id, type_id, attributes, pose)
     if family in ("static", "controller"):
