@@ -36,7 +36,7 @@ def _construction_site() -> tuple[Placed, ...]:
         Placed("static.prop.dirtdebris02", 29.0, 0.3),
         Placed("vehicle.carlamotors.carlacola", 35.0, 0.2),
         Placed("vehicle.audi.etron", 16.0, -3.4, colour=_BLUE, lamps=_DRIVING),
-        _walker(20, 23.5, 1.4, 200.0, 0.0),
+        _walker(20, 22.8, 1.4, 200.0, 0.0),
         _walker(5, 28.5, -0.6, 60.0, 0.0),
     )
 
