@@ -17,8 +17,8 @@ import numpy as np
 from linkvla.agent.expert.carriageway import Cut, cut_at
 from linkvla.agent.expert.detour import Detour
 from linkvla.agent.expert.passing import Passing, held_back
-from linkvla.agent.expert.planner import Leader
-from linkvla.agent.expert.road_users import Traffic
+from linkvla.agent.expert.planner import EGO_HALF_LENGTH, Leader
+from linkvla.agent.expert.road_users import EGO_HALF_WIDTH, Traffic
 from linkvla.agent.expert.surroundings import Nature, Other
 from linkvla.agent.navigation.dense_route import DenseRoute
 from linkvla.launch.collection import looks
@@ -80,6 +80,17 @@ class Blockade:
     def is_ahead(self, arc: float) -> bool:
         """Whether an ego at ``arc`` (m along the route) is on its way past and has not come beside anything."""
         return self.detour is not None and arc < self.detour.first
+
+    def is_touched(self, route: DenseRoute, arc: float, x: float, y: float) -> bool:
+        """Whether an ego at ``arc`` (m along the route) and ``x``, ``y`` (m, world) is at any of the things."""
+        route_x, route_y, _, yaw, _ = route.at(arc)
+        lateral = math.cos(yaw) * (y - route_y) - math.sin(yaw) * (x - route_x)
+        boxes = (thing.other(0) for thing in self.things)
+        return any(
+            box.first - EGO_HALF_LENGTH < arc < box.last + EGO_HALF_LENGTH
+            and box.left - EGO_HALF_WIDTH < lateral < box.right + EGO_HALF_WIDTH
+            for box in boxes
+        )
 
     def drawn(self, route: DenseRoute) -> tuple[RenderActor, ...]:
         """For the renderer."""

@@ -30,9 +30,10 @@ Policy = Callable[[list[Situation], list[Observation]], list[Plan]]
 TICK = 0.05  # s, as in the closed loop
 _TICKS_PER_DECISION = 2
 _LONGEST = 20.0  # s of one episode
-_LOST = 3.5  # m from the route: the episode ends, its last states are beyond recovery
+_LOST = 3.5  # m from the route, or from the way past something: the episode ends, its last states are beyond recovery
 _ROUTE_LEFT = 25.0  # m of route that must remain
 _STILL_LIMIT = 8.0  # s without moving, with nothing that holds the ego
+_MOST_DRAWN = 60  # situations, for the beginning of one drive
 _DECISIONS_PER_WEATHER = 100  # all episodes share the weather: lighting a town anew costs a third of a picture
 
 
@@ -79,8 +80,8 @@ def rollouts(
 
 
 def start(sampler: Sampler) -> Episode:
-    """A new drive from a drawn situation."""
-    situation = sampler.draw()
+    """A new drive from a drawn situation; the sampler's share of hazards begin on the way past something."""
+    situation = _beginning(sampler)
     # Things that stand across the road for ever teach nothing but standing, and so do those that never come.
     situation.ahead = [user for user in situation.ahead if abs(user.heading) < 0.5]
     situation.bystanders = tuple(
@@ -90,6 +91,18 @@ def start(sampler: Sampler) -> Episode:
     )
     cruise = [sampler.rng.uniform(3.0, 7.5) for _ in situation.ahead]
     return Episode(situation, PlanFollower(), sampler.rng.uniform(2.0, 10.0), cruise)
+
+
+def _beginning(sampler: Sampler) -> Situation:
+    """Nobody comes or goes where drives begin: what is in the lane is passed from the beginning on, or not at all."""
+    if sampler.hazard():
+        for _ in range(_MOST_DRAWN):
+            situation = sampler.draw()
+            if situation.blockade is not None and situation.blockade.detour is not None:
+                return situation
+    while (situation := sampler.draw()).blockade is not None:
+        pass
+    return situation
 
 
 def advance(episode: Episode, plan: Plan, rng: random.Random, ticks: int) -> Pedals:
@@ -140,10 +153,11 @@ def _switch_light(situation: Situation, rng: random.Random) -> None:
 def ending(episode: Episode) -> str | None:
     """Why a drive is over: ``done``, ``still``, ``lost`` or ``hit``; None while it goes on."""
     situation, ego = episode.situation, episode.situation.ego
-    x, y = situation.route.at(ego.arc)[:2]
     if any(u.rear_arc - ego.arc < 2.3 and u.arc > ego.arc for u in situation.ahead):
         return "hit"
-    if math.hypot(ego.x - x, ego.y - y) > _LOST:
+    if situation.blockade is not None and situation.blockade.is_touched(situation.route, ego.arc, ego.x, ego.y):
+        return "hit"
+    if situation.planner.lateral_error(ego.arc, ego.x, ego.y) > _LOST:
         return "lost"
     if episode.still > _STILL_LIMIT:
         return "still"

@@ -61,12 +61,12 @@ class Sampler:
         self._set_own_light(situation)
         if self.rng.random() < _ASTRAY_SHARE:
             self._stray(situation)
-        if situation.astray or not (self._hazard() and self._block(situation)):
+        if situation.astray or not (self.hazard() and self._block(situation)):
             self._put_road_users(situation)
         situation.bystanders = self._bystanders(situation)
         situation.bystanders += self._roadside(situation)
         turn = turn_at(situation.left_turns, arc)
-        if turn is not None and self._hazard():
+        if turn is not None and self.hazard():
             poses = [actor.pose for actor in situation.bystanders]
             situation.bystanders += draw_oncoming(route, turn, self.stage.lane_xyzyaw, poses, self.rng)
         self._limit_speed(situation)
@@ -148,7 +148,8 @@ class Sampler:
         state = self.rng.choices((LightState.RED, LightState.GREEN, LightState.YELLOW), (5, 4, 1))[0]
         set_light(situation, own, state)
 
-    def _hazard(self) -> bool:
+    def hazard(self) -> bool:
+        """Whether the next should have one: true in as many cases as the share says."""
         return self._hazard_share > 0.0 and self.rng.random() < self._hazard_share
 
     def _block(self, situation: Situation) -> bool:

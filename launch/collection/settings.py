@@ -34,7 +34,7 @@ class CollectSettings:
     shard_frames: int = 1000  # frames that a killed worker loses at most
     cluster: str = ""  # address of a Ray cluster, or "local"; "" = this machine, without Ray
     line_share: float = 0.3  # of the situations, put before the stop line of a light or sign
-    hazard_share: float = 0.2  # of the drawn situations, with a blocked lane or with cars that come towards a left turn
+    hazard_share: float = 0.2  # of the drawn situations, with a blocked lane or, not on-policy, oncoming at a left turn
     scene_seeds: int = 2  # different vegetation and facades per town
     episodes: int = 16  # parallel drives per worker, on-policy only
     keep_every: int = 2  # decisions between recorded frames, on-policy only

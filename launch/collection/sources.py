@@ -47,8 +47,8 @@ class Stages:
             if (name, scene_seed) not in self._opened:
                 self._opened[name, scene_seed] = Stage.open(name, settings.town_directories, scene_seed)
         stages = [self._opened[name, scene_seed] for name in names]
-        # In a drive from a drawn situation nobody comes, and nothing is passed.
-        hazards = settings.hazard_share if settings.policy == "random" else 0.0
+        # SimLingo's files say nothing of what is passed.
+        hazards = 0.0 if settings.layout == "simlingo" else settings.hazard_share
         return [Sampler(stage, random.Random(rng.random()), settings.line_share, hazards) for stage in stages]
 
 

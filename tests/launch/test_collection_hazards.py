@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from linkvla.agent.expert.planner import EGO_HALF_LENGTH
 from linkvla.agent.expert.road_users import EGO_HALF_WIDTH
 from linkvla.launch.collection.right_of_way import comes_towards, turn_at
+from linkvla.launch.collection.rollouts import advance, ending, start
 from linkvla.launch.collection.sampler import Sampler
 from linkvla.launch.collection.stage import Stage
 
@@ -103,3 +105,29 @@ def test_cars_that_come_towards_a_left_turn_are_waited_for(drawn):
 def test_without_hazards_none_are_drawn():
     sampler = Sampler(Stage.open("Birch"), random.Random(7), line_share=0.2)
     assert all(sampler.draw().blockade is None for _ in range(50))
+
+
+def test_whoever_drives_from_a_drawn_situation_can_pass_what_is_in_the_lane():
+    sampler = Sampler(Stage.open("Birch"), random.Random(3), line_share=0.0, hazard_share=1.0)
+    ends = Counter()
+    while ends.total() < 12:
+        episode = start(sampler)
+        situation = episode.situation
+        if situation.blockade is None or not situation.blockade.is_ahead(situation.ego.arc):
+            continue
+        assert situation.blockade.detour is not None, "nobody would ever come or go"
+        while ending(episode) is None:
+            advance(episode, situation.plan(), sampler.rng, 2)
+        ends["past" if situation.ego.arc > situation.blockade.detour.last else ending(episode)] += 1
+    assert ends["past"] >= 9, ends
+
+
+def test_a_drive_ends_where_it_touches_what_is_in_the_lane():
+    sampler = Sampler(Stage.open("Birch"), random.Random(3), line_share=0.0, hazard_share=1.0)
+    episode = next(e for e in iter(lambda: start(sampler), None) if e.situation.blockade is not None)
+    situation = episode.situation
+    thing = situation.blockade.things[0]
+    assert ending(episode) is None
+    pose = thing.drawn(situation.route).pose
+    situation.ego.x, situation.ego.y, situation.ego.arc = pose.x, pose.y, thing.arc
+    assert ending(episode) == "hit"
