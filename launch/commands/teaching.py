@@ -67,7 +67,8 @@ def collect(
             metavar="SHARE",
             min=0.0,
             max=1.0,
-            help="Of the drawn situations, with a blocked lane, or with cars that come towards a left turn.",
+            help="Of the drawn situations, with a blocked lane, or with cars that come towards a left turn; "
+            "of the drives from them, on the way past something.",
         ),
     ] = 0.2,
     language: Annotated[
