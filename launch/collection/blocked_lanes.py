@@ -123,7 +123,7 @@ def draw_blockade(
     cut = road(first)
     if cut is None:
         return None
-    block = rng.choice((_parked, _parked, _accident, _road_works))(first, cut, rng)
+    block = rng.choice((_parked, _accident, _road_works))(first, cut, rng)
     last = max(thing.other(0).last for thing in block)
     stretch = slice(route.index_at(first - _CLEAR_BEFORE), route.index_at(last + _CLEAR_BEHIND) + 1)
     if first < _DECIDED_BEFORE or last + 2 * _CLEAR_BEHIND > route.length or route.is_junction[stretch].any():
