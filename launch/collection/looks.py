@@ -18,7 +18,7 @@ from linkvla.launch.sim.world.pose import Pose
 from linkvla.launch.sim.world.weather import Weather
 
 _SHAPES = {"car": 30, "van": 4, "truck": 2, "bus": 1, "motorcycle": 1, "bicycle": 1}  # of vehicles: shares
-_PROPS = (
+PROPS = (  # names of ``static.prop``
     "constructioncone", "trafficcone01", "trafficcone02", "streetbarrier", "trafficwarning", "warningconstruction",
     "warningaccident", "box01", "box03", "trashcan04", "container", "vendingmachine",
 )  # fmt: skip
@@ -70,7 +70,7 @@ def walker(rng: random.Random) -> Body:
 
 def prop(rng: random.Random) -> Body:
     """A random obstacle."""
-    return prop_named(rng.choice(_PROPS))
+    return prop_named(rng.choice(PROPS))
 
 
 def prop_named(name: str) -> Body:

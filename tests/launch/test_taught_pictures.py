@@ -6,6 +6,7 @@ write it anew: ``python tests/launch/test_taught_pictures.py``.
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import cv2
@@ -17,7 +18,7 @@ from linkvla.launch.sim.physics.specs import VEHICLES
 from linkvla.launch.sim.render.camera import Camera, CameraRenderer
 from linkvla.launch.sim.render.capture import capture
 from linkvla.launch.sim.render.scene import TownScene
-from linkvla.launch.sim.render.snapshot import RenderActor, SceneSnapshot
+from linkvla.launch.sim.render.snapshot import SceneSnapshot
 from linkvla.launch.sim.world.actors import VehicleControl
 from linkvla.launch.sim.world.pose import Pose
 from linkvla.launch.sim.world.town_loader import load_town
@@ -32,16 +33,17 @@ START = 40  # spawn point
 
 
 def _of_the_collection(town, weather: Weather) -> SceneSnapshot:
-    """The shapes that ``looks`` draws, in two rows along the road, people between them."""
+    """What ``looks`` draws: vehicles in two rows along the road, props and people between them."""
     start, actors = town.spawn_points[START], []
-    for k, (shape, extent, _) in enumerate(looks._VEHICLES):
+    for k in range(8):
         place = start.compose(Pose(7.0 + 5.0 * k, -5.0 if k % 2 else 1.5, 0.0))
-        actors.append(RenderActor(shape, place, extent, looks._PAINTS[k], brake=k % 3 == 0, seed=k))
-    for k, (shape, extent) in enumerate(looks._PROPS):
-        actors.append(RenderActor(shape, start.compose(Pose(5.0, -2.5 + k, 0.0)), extent, (0.5, 0.5, 0.5)))
+        actors.append(looks.vehicle(random.Random(k)).drawn(place, brake=k % 3 == 0))
+    for k, name in enumerate(looks.PROPS):
+        place = start.compose(Pose(5.0 + 4.0 * (k // 4), -3.0 + 1.2 * (k % 4), 0.0, yaw=90.0))
+        actors.append(looks.prop_named(name).drawn(place))
     for k in range(4):
         place = start.compose(Pose(6.0 + k, 3.5, 0.0, yaw=60.0 * k))
-        actors.append(RenderActor("walker", place, (0.25, 0.25, 0.9), looks._PAINTS[k], phase=1.3 * k, seed=k))
+        actors.append(looks.walker(random.Random(k)).drawn(place, phase=1.3 * k))
     states = np.arange(len(town.traffic_lights), dtype=np.uint8) % 3
     return SceneSnapshot(tuple(actors), states, weather)
 
