@@ -54,7 +54,7 @@ def test_it_stops_behind_standing_cars_and_sets_off_without_them(policy, stage):
     while len(stops) < 15:
         situation = sampler.draw()
         ego = situation.ego
-        standing = [u for u in situation.ahead if u.speed == 0.0 and u.braking and u.shape != "walker"]
+        standing = [u for u in situation.ahead if u.speed == 0.0 and u.braking and u.body.shape != "walker"]
         if not standing or standing[0].rear_arc - ego.arc - EGO_HALF_LENGTH > 4.0 or situation.held_by_lights():
             continue
         ego.speed = 0.0
