@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 
 from linkvla.agent.expert.gaps import ego_trip, insistence, is_free
@@ -34,8 +33,7 @@ class Departure:
             arc: m along the route.
             speed: m/s.
         """
-        x, y, _, yaw, _ = route.at(arc)
-        aside = math.cos(yaw) * (pose[1] - y) - math.sin(yaw) * (pose[0] - x)
+        aside = route.lateral(arc, *pose[:2])
         edge = 0.5 * float(route.lane_width[route.index_at(arc)])
         self._over = self._over or speed > _ON_ITS_WAY
         return self._over or abs(aside) < edge + _OUTSIDE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -53,6 +54,11 @@ class DenseRoute:
         """Pose at a distance along the route, (..., 5): x, y, z (m), yaw, pitch (rad); clamped to the ends."""
         columns = (self.x, self.y, self.z, self.yaw_rad, self.pitch)
         return np.stack([np.interp(arc, self.arc, column) for column in columns], axis=-1)
+
+    def lateral(self, arc: float, x: float, y: float) -> float:
+        """Metres that a place in the world (m) is to the right of the route at a distance along it (m)."""
+        here_x, here_y, _, yaw, _ = self.at(arc)
+        return float(math.cos(yaw) * (y - here_y) - math.sin(yaw) * (x - here_x))
 
     def index_at(self, arc: float) -> int:
         """Index of the sample nearest to a distance along the route."""

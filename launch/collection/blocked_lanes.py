@@ -83,8 +83,7 @@ class Blockade:
 
     def is_touched(self, route: DenseRoute, arc: float, x: float, y: float) -> bool:
         """Whether an ego at ``arc`` (m along the route) and ``x``, ``y`` (m, world) is at any of the things."""
-        route_x, route_y, _, yaw, _ = route.at(arc)
-        lateral = math.cos(yaw) * (y - route_y) - math.sin(yaw) * (x - route_x)
+        lateral = route.lateral(arc, x, y)
         boxes = (thing.other(0) for thing in self.things)
         return any(
             box.first - EGO_HALF_LENGTH < arc < box.last + EGO_HALF_LENGTH

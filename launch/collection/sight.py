@@ -126,8 +126,7 @@ class Sight:
             arc, lateral = user.arc, user.lateral
         else:
             arc = situation.planner.project(actor.pose.x, actor.pose.y)
-            x, y, _, yaw, _ = situation.route.at(arc)
-            lateral = -math.sin(yaw) * (actor.pose.x - x) + math.cos(yaw) * (actor.pose.y - y)
+            lateral = situation.route.lateral(arc, actor.pose.x, actor.pose.y)
         return Neighbour(
             actor=actor,
             x=ahead,
@@ -135,7 +134,7 @@ class Sight:
             yaw=math.radians(actor.pose.yaw) - ego.yaw,
             speed=user.speed if user else 0.0,
             arc=arc,
-            lateral=float(lateral),
+            lateral=lateral,
             pixels=pixels,
             user=user,
         )
