@@ -15,7 +15,6 @@ from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from linkvla.launch.bench.stages import mean_stages, stages
 from linkvla.launch.bench.stopwatch import Spread, spread
 from linkvla.launch.bench.watch import VIEW_OPTIONS, ServerWatch
 from linkvla.launch.carla_server.errors import CarlaServerError
@@ -25,6 +24,7 @@ from linkvla.launch.evaluation.agent_host import MakeAgent
 from linkvla.launch.evaluation.evaluators.agent_files import agent_maker
 from linkvla.launch.evaluation.route_runner import RouteRun
 from linkvla.launch.evaluation.run_settings import RunSettings
+from linkvla.launch.evaluation.stage_times import mean_stages, stages
 from linkvla.launch.json_file import write_json
 from linkvla.model.interface.errors import LinkVLAError
 

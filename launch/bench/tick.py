@@ -32,8 +32,8 @@ from linkvla.agent.sensors import CAMERA, GNSS, IMU, SPEED
 from linkvla.agent.settings import AgentSettings
 from linkvla.launch.bench.ceilings import surroundings
 from linkvla.launch.bench.pictures import Pictures
-from linkvla.launch.bench.stages import mean_stages, stages
 from linkvla.launch.bench.stopwatch import Repeats, Spread, measure
+from linkvla.launch.evaluation.stage_times import mean_stages, stages
 from linkvla.launch.json_file import write_json
 from linkvla.model.interface.types import Command
 
