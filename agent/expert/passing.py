@@ -32,6 +32,8 @@ _WAITING = 1.0  # m/s, slower means to wait
 _CREEPS_AFTER = 12.0  # s of waiting, then up to where the ego can just go round: past who stands beside it
 _CRAMPED = 0.6  # of the shortest ramp; nearer to an obstacle there is no way round it
 _LAGS = 0.7  # m that the ego may be off the line without being too late for it
+_NOSE = 2.3  # m that the nose of an ego with its wheel turned comes aside sooner than its middle
+_CREEPS = 4.0  # m, so short a way ahead makes it drive at a walking pace
 _SLOWEST = 3.0  # m/s, wish while passing
 _OWN_LANE = 0.8  # of half its width, within which others drive in the ego's lane
 
@@ -174,12 +176,17 @@ class Passing:
 def held_back(detour: Detour, arc: float, speed: float, astray: float) -> float | None:
     """Where to wait (m along the route) for an ego so far off the detour that it would not be aside in time, or None.
 
-    Slower, it needs less room for what is left, so that most of those held are let go before they stand.
+    It waits where there is room to go on from standing. Slower, it needs less, so that most of those held are let go
+    before they stand. Who is nearer than that creeps on, wheel turned; who would touch the obstacle even so stays.
     """
     room = detour.first - arc
-    if astray < _LAGS or not 0.0 < room < max(_CRAMPED * shortest_ramp(astray), drawn_out(astray, speed)):
+    least = _CRAMPED * shortest_ramp(astray)
+    if astray < _LAGS or not 0.0 < room < max(least, drawn_out(astray, speed)):
         return None
-    return detour.first + EGO_HALF_LENGTH
+    if room >= least:
+        return detour.first - least + EGO_HALF_LENGTH
+    creeps = astray <= room + _NOSE
+    return (arc + _CREEPS if creeps else detour.first) + EGO_HALF_LENGTH
 
 
 def _foreign(others: Sequence[Other], members: frozenset[int], cut: Cut | None) -> list[Other]:

@@ -24,6 +24,7 @@ from linkvla.agent.navigation.dense_route import DenseRoute
 from linkvla.launch.collection import looks
 from linkvla.launch.collection.beside_route import pose_beside
 from linkvla.launch.collection.looks import Body
+from linkvla.launch.sim.physics.collision import overlaps
 from linkvla.launch.sim.render.snapshot import RenderActor
 
 _AHEAD = (-4.0, 45.0)  # m from the ego to the nearest thing, which it may be beside already
@@ -81,15 +82,10 @@ class Blockade:
         """Whether an ego at ``arc`` (m along the route) is on its way past and has not come beside anything."""
         return self.detour is not None and arc < self.detour.first
 
-    def is_touched(self, route: DenseRoute, arc: float, x: float, y: float) -> bool:
-        """Whether an ego at ``arc`` (m along the route) and ``x``, ``y`` (m, world) is at any of the things."""
-        lateral = route.lateral(arc, x, y)
-        boxes = (thing.other(0) for thing in self.things)
-        return any(
-            box.first - EGO_HALF_LENGTH < arc < box.last + EGO_HALF_LENGTH
-            and box.left - EGO_HALF_WIDTH < lateral < box.right + EGO_HALF_WIDTH
-            for box in boxes
-        )
+    def is_touched(self, route: DenseRoute, x: float, y: float, yaw: float) -> bool:
+        """Whether an ego at ``x``, ``y`` (m, world), turned by ``yaw`` (rad), is at any of the things."""
+        ego = np.array([x, y, yaw, EGO_HALF_LENGTH, EGO_HALF_WIDTH, 0.0, 1.0])
+        return len(overlaps(ego, np.array([_footprint(actor) for actor in self.drawn(route)]))) > 0
 
     def drawn(self, route: DenseRoute) -> tuple[RenderActor, ...]:
         """For the renderer."""
@@ -136,6 +132,11 @@ def draw_blockade(
     numbered += [thing.other(100 + k) for k, thing in enumerate(oncoming)]
     passing.update(arc, speed, sorted(numbered, key=lambda other: other.first), wish)
     return Blockade((*block, *oncoming), passing.line, passing.hold, None)
+
+
+def _footprint(actor: RenderActor) -> tuple[float, ...]:
+    """A row for ``overlaps``; all stand on one floor there."""
+    return (actor.pose.x, actor.pose.y, math.radians(actor.pose.yaw), *actor.half_extent[:2], 0.0, 1.0)
 
 
 def _parked(first: float, cut: Cut, rng: random.Random) -> list[Thing]:

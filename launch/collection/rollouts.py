@@ -155,7 +155,7 @@ def ending(episode: Episode) -> str | None:
     situation, ego = episode.situation, episode.situation.ego
     if any(u.rear_arc - ego.arc < 2.3 and u.arc > ego.arc for u in situation.ahead):
         return "hit"
-    if situation.blockade is not None and situation.blockade.is_touched(situation.route, ego.arc, ego.x, ego.y):
+    if situation.blockade is not None and situation.blockade.is_touched(situation.route, ego.x, ego.y, ego.yaw):
         return "hit"
     if situation.planner.lateral_error(ego.arc, ego.x, ego.y) > _LOST:
         return "lost"

@@ -364,11 +364,22 @@ def test_who_lags_behind_the_detour_slows_down_until_there_is_room():
         return held_back(detour, arc, speed, astray)
 
     assert held(0.3, 8.0) is None and held(2.0, 8.0, arc=detour.first + 1.0) is None
-    assert held(2.0, 8.0) == pytest.approx(detour.first + EGO_HALF_LENGTH)
-    assert held(2.0, 8.0) < 100.0  # the front bumper stays behind the obstacle
     assert held(2.0, 3.0) is None  # there is room at this speed
-    assert held(3.0, 0.0, arc=detour.first - 4.0) is not None  # and here at none
+    waits = held(2.0, 8.0) - EGO_HALF_LENGTH  # and from here on there is at none
+    assert before < waits < detour.first
+    assert held(2.0, 0.0, arc=waits) is None and held(2.0, 0.0, arc=waits + 0.1) is not None
     assert passing.update(before, 8.0, [parked(100.0)], WISH, astray=2.0) is False
     assert passing.hold == held(2.0, 8.0)
     passing.update(before, 3.0, [parked(100.0)], WISH, astray=2.0)
     assert passing.hold is None
+
+
+def test_who_is_too_near_for_the_detour_creeps_on_unless_it_would_touch():
+    _, _, passing = drive(lambda time: [parked(100.0)], ONE_WAY, seconds=11.0)
+    detour = passing.detour
+    near = detour.first - 2.0
+    ahead = held_back(detour, near, 1.0, 3.0) - EGO_HALF_LENGTH - near
+    assert 3.0 < ahead < 5.0  # so short a way is driven slowly, but driven
+    assert held_back(detour, near + 1.0, 1.0, 3.0) == pytest.approx(near + 1.0 + ahead + EGO_HALF_LENGTH)
+    assert held_back(detour, detour.first - 0.2, 1.0, 2.9) == pytest.approx(detour.first + EGO_HALF_LENGTH)
+    assert detour.first + EGO_HALF_LENGTH < 100.0  # the front bumper stays behind the obstacle
