@@ -13,6 +13,7 @@ HORIZON = 25.0  # s
 _STEP = 0.25  # s
 TIMES = np.arange(0.0, HORIZON, _STEP)  # s
 _PULL_AWAY = 1.6  # m/s^2, how fast the ego gains speed on its way
+_WALKING = 1.2  # m/s
 _ONCOMING_ROOM = 9.0  # m in front of the ego, at all times
 _ONCOMING_LEAST = 3.0  # m/s, the slower the longer the ego has waited; who stands on the other side may drive off
 _LEADING_ROOM, _LEADING_BRAKE = 3.0, 2.5  # m and m/s^2, behind who drives ahead in the lane that is entered
@@ -33,6 +34,13 @@ def ego_trip(arc: float, speed: float, wish: float) -> np.ndarray:
     duration = abs(wish - speed) / _PULL_AWAY
     within = np.minimum(TIMES, duration)
     return arc + speed * within + 0.5 * change * within**2 + wish * (TIMES - within)
+
+
+def creeping(trip: np.ndarray, until: float) -> np.ndarray:
+    """The trip at a walking pace up to ``until`` (m along the route), and from there on as from its beginning."""
+    crawl = trip[0] + _WALKING * TIMES
+    there = int(np.searchsorted(crawl, until))
+    return np.concatenate([crawl[:there], until + trip - trip[0]])[: len(TIMES)]
 
 
 def reached(trip: np.ndarray, place: float, speed: float) -> float | None:

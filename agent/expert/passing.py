@@ -20,7 +20,7 @@ from linkvla.agent.expert.detour import (
     shortest_ramp,
     ways_past,
 )
-from linkvla.agent.expert.gaps import TIMES, ego_trip, insistence, is_free, reached
+from linkvla.agent.expert.gaps import TIMES, creeping, ego_trip, insistence, is_free, reached
 from linkvla.agent.expert.leaning import lean
 from linkvla.agent.expert.obstacles import Obstacle, next_obstacle
 from linkvla.agent.expert.planner import EGO_HALF_LENGTH, TICK
@@ -34,6 +34,8 @@ _CRAMPED = 0.6  # of the shortest ramp; nearer to an obstacle there is no way ro
 _LAGS = 0.7  # m that the ego may be off the line without being too late for it
 _NOSE = 2.3  # m that the nose of an ego with its wheel turned comes aside sooner than its middle
 _CREEPS = 4.0  # m, so short a way ahead makes it drive at a walking pace
+_SETS_OFF = 1.0  # m, the same where the wheel has to be turned first
+_WALKS = 2.0  # m/s, slower can set off so
 _SLOWEST = 3.0  # m/s, wish while passing
 _OWN_LANE = 0.8  # of half its width, within which others drive in the ego's lane
 
@@ -108,10 +110,11 @@ class Passing:
         pressing = insistence(self._waited)
         foreign = _foreign(others, obstacle.members, cut)
         for way in ways:
-            detour = _shaped(obstacle, way, arc, trip)
-            if detour is None:
+            shaped = _shaped(obstacle, way, arc, trip)
+            if shaped is None:
                 continue
-            if way.lane is Whose.OWN or is_free(trip, detour.taken, detour.sides, foreign, pressing):
+            detour, pace = shaped
+            if way.lane is Whose.OWN or is_free(pace, detour.taken, detour.sides, foreign, pressing):
                 self._members, self._yields_to = obstacle.members, None
                 return detour
         if ways and obstacle.speed == 0.0:
@@ -197,14 +200,18 @@ def _foreign(others: Sequence[Other], members: frozenset[int], cut: Cut | None) 
     ]
 
 
-def _shaped(obstacle: Obstacle, way: WayPast, arc: float, trip: np.ndarray) -> Detour | None:
-    """The detour of a way; None where the ego stands too near or does not get past in time."""
+def _shaped(obstacle: Obstacle, way: WayPast, arc: float, trip: np.ndarray) -> tuple[Detour, np.ndarray] | None:
+    """The detour of a way and the trip along it; None where the ego is too near for it or does not get past in time."""
     first = reached(trip, beside_from(obstacle.first), obstacle.speed)
     last = reached(trip, beside_until(obstacle.last), obstacle.speed)
     if first is None or last is None:
         return None
-    pace = np.gradient(trip, TIMES)
-    start = max(arc, first - ramp_length(way.shift, float(np.interp(first, trip, pace))))
-    if first - start < _CRAMPED * shortest_ramp(way.shift):
+    speed = np.gradient(trip, TIMES)
+    start = max(arc, first - ramp_length(way.shift, float(np.interp(first, trip, speed))))
+    detour = Detour(way, start, first, last, last + ramp_length(way.shift, float(np.interp(last, trip, speed))))
+    if first - start >= _CRAMPED * shortest_ramp(way.shift):
+        return detour, trip
+    walks = obstacle.speed == 0.0 and speed[0] < _WALKS
+    if not walks or first <= arc or abs(way.shift) > first - arc + _SETS_OFF:
         return None
-    return Detour(way, start, first, last, last + ramp_length(way.shift, float(np.interp(last, trip, pace))))
+    return detour, creeping(trip, first)

@@ -9,7 +9,7 @@ import pytest
 
 from linkvla.agent.expert.carriageway import Cut, Lane, cut_at
 from linkvla.agent.expert.detour import Detour, WayPast, Whose, ways_past
-from linkvla.agent.expert.gaps import TIMES, ego_trip, insistence, is_free, reached
+from linkvla.agent.expert.gaps import TIMES, creeping, ego_trip, insistence, is_free, reached
 from linkvla.agent.expert.obstacles import next_obstacle
 from linkvla.agent.expert.passing import Passing, held_back
 from linkvla.agent.expert.planner import EGO_HALF_LENGTH
@@ -383,3 +383,24 @@ def test_who_is_too_near_for_the_detour_creeps_on_unless_it_would_touch():
     assert held_back(detour, near + 1.0, 1.0, 3.0) == pytest.approx(near + 1.0 + ahead + EGO_HALF_LENGTH)
     assert held_back(detour, detour.first - 0.2, 1.0, 2.9) == pytest.approx(detour.first + EGO_HALF_LENGTH)
     assert detour.first + EGO_HALF_LENGTH < 100.0  # the front bumper stays behind the obstacle
+
+
+def test_who_stands_close_behind_something_sets_off_with_the_wheel_turned():
+    def chosen(gap, speed):
+        passing = Passing(ROUTE, lambda arc: ONE_WAY)
+        passing.update(100.0 - EGO_HALF_LENGTH - gap, speed, [parked(100.0)], WISH)
+        return passing
+
+    near = chosen(5.0, 0.0)
+    assert near.hold is None and near.line.y.min() < -2.0
+    assert chosen(5.0, 6.0).hold is not None  # too fast for it: brakes first
+    assert chosen(1.0, 0.0).hold is not None  # would touch it
+
+
+def test_a_trip_that_begins_at_a_walking_pace_goes_on_as_it_would_have_begun():
+    trip = ego_trip(10.0, 0.0, 5.0)
+    slow = creeping(trip, 14.0)
+    assert len(slow) == len(trip) and (np.diff(slow) >= 0.0).all()
+    assert (slow <= trip + 0.5).all()
+    late = np.searchsorted(slow, 14.0)
+    np.testing.assert_allclose(slow[late:] - 14.0, trip[: len(trip) - late] - 10.0)
