@@ -30,7 +30,7 @@ from linkvla.agent.navigation.dense_route import DenseRoute
 
 _WAITING = 1.0  # m/s, slower means to wait
 _CREEPS_AFTER = 12.0  # s of waiting, then up to where the ego can just go round: past who stands beside it
-_CRAMPED = 0.6  # of the shortest ramp; nearer to an obstacle there is no way round it
+_CRAMPED = 0.6  # of the shortest ramp; nearer to an obstacle it goes at a walking pace if at all
 _LAGS = 0.7  # m that the ego may be off the line without being too late for it
 _NOSE = 2.3  # m that the nose of an ego with its wheel turned comes aside sooner than its middle
 _CREEPS = 4.0  # m, so short a way ahead makes it drive at a walking pace
