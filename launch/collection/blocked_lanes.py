@@ -24,6 +24,7 @@ from linkvla.agent.navigation.dense_route import DenseRoute
 from linkvla.launch.collection import looks
 from linkvla.launch.collection.beside_route import pose_beside
 from linkvla.launch.collection.looks import Body
+from linkvla.launch.evaluation.scenarios.obstacles import HAZARD, POLICE
 from linkvla.launch.sim.physics.collision import overlaps
 from linkvla.launch.sim.render.snapshot import RenderActor
 
@@ -32,12 +33,11 @@ _NEAR, _NEAR_SHARE = (4.0, 26.0), 0.5  # the same, where it is too late for much
 _CLEAR_BEFORE, _CLEAR_BEHIND = 18.0, 14.0  # m of road without a junction around it
 _DECIDED_BEFORE = 32.0  # m before it, where a driver on its way past has made up its mind
 _UNDER_WAY = 0.5  # of the situations: on the way past it; in the others it is still to be decided
+_POLICE_SHARE = 0.6  # of the accidents: those with a police car before them
 _BOARD_SHARE = 0.75  # of the road works: those that begin with a board
 _ONCOMING_SHARE = 0.5
 _ONCOMING_SPEED = (4.0, 9.0)  # m/s
 _ONCOMING_FROM, _ONCOMING_TO, _APART = -5.0, 75.0, 14.0  # m from the ego; m between two
-_HAZARD = int(carla.VehicleLightState.RightBlinker | carla.VehicleLightState.LeftBlinker)
-_BEACON = int(carla.VehicleLightState.Special1)
 
 
 @dataclass(frozen=True)
@@ -141,18 +141,23 @@ def _footprint(actor: RenderActor) -> tuple[float, ...]:
 
 def _parked(first: float, cut: Cut, rng: random.Random) -> list[Thing]:
     """A vehicle at the right-hand side, mostly in the lane."""
-    lamps = _HAZARD if rng.random() < 0.5 else 0
+    lamps = int(HAZARD) if rng.random() < 0.5 else 0
     car = _vehicle(first, cut.own_width * rng.uniform(0.0, 0.45), rng.gauss(0, 0.03), lamps, rng)
     return [car]
 
 
 def _accident(first: float, cut: Cut, rng: random.Random) -> list[Thing]:
-    """Two or three vehicles that stand askew, perhaps with a beacon at their end."""
-    found: list[Thing] = []
-    for number in range(rng.choice((2, 3))):
-        lamps = _BEACON if number == 0 and rng.random() < 0.6 else _HAZARD
-        found.append(_vehicle(first, rng.uniform(-0.3, 0.8), rng.gauss(0, 0.2), lamps, rng))
-        first = found[-1].other(0).last + rng.uniform(0.8, 4.0)
+    """As in the scenario: a police car, and some way on two cars; or two or three vehicles close together, askew."""
+    if rng.random() < _POLICE_SHARE:
+        aside = 0.5 * cut.own_width * rng.uniform(0.3, 0.7)
+        found = [_standing(looks.police(rng), first, aside, rng.gauss(0, 0.03), int(POLICE))]
+        for gap in (rng.uniform(4.0, 7.0), rng.uniform(1.0, 3.0)):
+            found.append(_vehicle(found[-1].other(0).last + gap, aside, rng.gauss(0, 0.05), 0, rng))
+        return found
+    found = [_vehicle(first, rng.uniform(-0.3, 0.8), rng.gauss(0, 0.2), int(HAZARD), rng)]
+    for _ in range(rng.choice((1, 2))):
+        behind = found[-1].other(0).last + rng.uniform(0.8, 4.0)
+        found.append(_vehicle(behind, rng.uniform(-0.3, 0.8), rng.gauss(0, 0.2), int(HAZARD), rng))
     return found
 
 
@@ -177,7 +182,10 @@ def _road_works(first: float, cut: Cut, rng: random.Random) -> list[Thing]:
 
 
 def _vehicle(first: float, lateral: float, heading: float, lamps: int, rng: random.Random) -> Thing:
-    body = looks.vehicle(rng)
+    return _standing(looks.vehicle(rng), first, lateral, heading, lamps)
+
+
+def _standing(body: Body, first: float, lateral: float, heading: float, lamps: int) -> Thing:
     return Thing(first + body.half_extent[0], lateral, heading, 0.0, body, lamps)
 
 

@@ -11,13 +11,14 @@ import random
 from dataclasses import dataclass
 
 from linkvla.launch.sim.physics.prop_specs import PROP_COLOURS, prop_spec
-from linkvla.launch.sim.physics.specs import VEHICLES, WALKER_HALF_EXTENT
+from linkvla.launch.sim.physics.specs import VEHICLES, WALKER_HALF_EXTENT, VehicleSpec
 from linkvla.launch.sim.render.capture import look_of, model_of
 from linkvla.launch.sim.render.snapshot import PROP_SHAPES, RenderActor
 from linkvla.launch.sim.world.pose import Pose
 from linkvla.launch.sim.world.weather import Weather
 
 _SHAPES = {"car": 30, "van": 4, "truck": 2, "bus": 1, "motorcycle": 1, "bicycle": 1}  # of vehicles: shares
+_POLICE_CARS = ("vehicle.dodge.charger_police", "vehicle.dodge.charger_police_2020")
 PROPS = (  # names of ``static.prop``
     "constructioncone", "trafficcone01", "trafficcone02", "streetbarrier", "trafficwarning", "warningconstruction",
     "warningaccident", "box01", "box03", "trashcan04", "container", "vendingmachine",
@@ -59,8 +60,16 @@ class Body:
 def vehicle(rng: random.Random) -> Body:
     """A random vehicle, mostly a car."""
     shape = rng.choices(list(_SHAPES), list(_SHAPES.values()))[0]
-    spec = rng.choice([spec for spec in VEHICLES.values() if spec.shape == shape])
-    return Body(shape, spec.half_extent, paint(rng), model_of(spec.type_id), look_of(spec.type_id))
+    return _painted(rng.choice([spec for spec in VEHICLES.values() if spec.shape == shape]), rng)
+
+
+def police(rng: random.Random) -> Body:
+    """A police car."""
+    return _painted(VEHICLES[rng.choice(_POLICE_CARS)], rng)
+
+
+def _painted(spec: VehicleSpec, rng: random.Random) -> Body:
+    return Body(spec.shape, spec.half_extent, paint(rng), model_of(spec.type_id), look_of(spec.type_id))
 
 
 def walker(rng: random.Random) -> Body:
@@ -87,16 +96,17 @@ def paint(rng: random.Random) -> tuple[float, float, float]:
 
 
 def weather(rng: random.Random) -> Weather:
-    """Mostly daylight, from low sun to noon, clear to overcast; now and then dusk or night, rain or fog."""
-    wet, hazy = rng.random() < 0.25, rng.random() < 0.2
+    """All that CARLA's presets have: from clear noon to night, storm and fog at once; fair daylight most of all."""
+    wet, hazy = rng.random() < 0.5, rng.random() < 0.35
     sky = rng.random()
-    altitude = rng.uniform(-60, 0) if sky < 0.1 else rng.uniform(0, 15) if sky < 0.2 else rng.uniform(15, 85)
+    altitude = rng.uniform(-90, 0) if sky < 0.22 else rng.uniform(0, 20) if sky < 0.42 else rng.uniform(20, 90)
     return Weather(
-        cloudiness=rng.uniform(40 if wet else 0, 100),
+        cloudiness=rng.uniform(0, 100),
         precipitation=rng.uniform(0, 100) if wet else 0.0,
-        precipitation_deposits=rng.uniform(0, 90) if wet else 0.0,
+        precipitation_deposits=rng.uniform(0, 100) if wet else 0.0,
+        wind_intensity=rng.uniform(0, 100) if wet else 10.0,
         sun_azimuth_angle=rng.uniform(0, 360),
         sun_altitude_angle=altitude,
-        fog_density=rng.uniform(0, 40) if hazy else rng.uniform(0, 4),
-        wetness=rng.uniform(20, 100) if wet else 0.0,
+        fog_density=rng.uniform(0, 100) if hazy else rng.uniform(0, 10),
+        wetness=rng.uniform(0, 100) if wet else 0.0,
     )

@@ -117,6 +117,7 @@ def advance(episode: Episode, plan: Plan, rng: random.Random, ticks: int) -> Ped
     ego.arc = situation.planner.project(ego.x, ego.y, ego.arc)
     seconds = ticks * TICK
     episode.time += seconds
+    situation.seconds += seconds
     held = bool(situation.held_by_lights()) or any(u.rear_arc - ego.arc < 10.0 for u in situation.ahead)
     episode.still = 0.0 if held or ego.speed > 0.1 else episode.still + seconds
     for user, cruise in zip(situation.ahead, episode.cruise):

@@ -29,8 +29,11 @@ from linkvla.model.language.instructions import LaneKind
 _BEHIND, _AHEAD, _MIN_AHEAD = 62.0, 100.0, 72.0  # m of route around the ego
 _HARDEST = 6.0  # m/s^2; a speed from which nobody could stop is lowered
 _MULTI_LANE_SHARE = 0.15  # of the situations where there are such roads, for lane changes to be asked for
-_LAGGING_SHARE = 0.5  # of those on the way past something: the ego is not yet as far aside as it should be
+_LAGGING_SHARE = 0.6  # of those on the way past something: the ego is not yet as far aside as it should be
+_UNAWARE_SHARE = 0.5  # of these: it drives on along its route as if there were nothing, as who has not seen it would
+_UNAWARE_SPEED = (4.0, 9.0)  # m/s
 _ASTRAY_SHARE = 0.25  # of those on roads with several lanes: the ego is in another lane than its route
+_LATEST = 600.0  # s, when a situation may be
 _EGO_CLEARANCE = 8.0  # m between a bystander and the ego
 _ROADSIDE = (5.0, 35.0)  # m ahead of the ego, where parked cars and props stand
 _KERB_GAP = (0.2, 1.4)  # m between the lane and what stands beside it
@@ -70,6 +73,7 @@ class Sampler:
             poses = [actor.pose for actor in situation.bystanders]
             situation.bystanders += draw_oncoming(route, turn, self.stage.lane_xyzyaw, poses, self.rng)
         self._limit_speed(situation)
+        situation.seconds = self.rng.uniform(0.0, _LATEST)
         return situation
 
     def _route(self) -> tuple[DenseRoute, float, bool]:
@@ -158,13 +162,22 @@ class Sampler:
         blockade = draw_blockade(self.stage.town.map, route, ego.arc, ego.speed, planner.speed_profile, self.rng)
         if blockade is None:
             return False
-        (x, y, _, yaw, _), (line_x, line_y, _, line_yaw, _) = route.at(ego.arc), blockade.line.at(ego.arc)
         lags = blockade.is_ahead(ego.arc) and self.rng.random() < _LAGGING_SHARE
-        aside = self.rng.random() if lags else 1.0
-        ego.x, ego.y = ego.x + aside * (line_x - x), ego.y + aside * (line_y - y)
-        ego.yaw += aside * (line_yaw - yaw)
+        if lags and self.rng.random() < _UNAWARE_SHARE:
+            situation.ego = self._unaware(route, ego.arc)
+        else:
+            (x, y, _, yaw, _), (line_x, line_y, _, line_yaw, _) = route.at(ego.arc), blockade.line.at(ego.arc)
+            aside = self.rng.random() if lags else 1.0
+            ego.x, ego.y = ego.x + aside * (line_x - x), ego.y + aside * (line_y - y)
+            ego.yaw += aside * (line_yaw - yaw)
         situation.block(blockade)
         return True
+
+    def _unaware(self, route: DenseRoute, arc: float) -> Ego:
+        """Driving along its route: so a network comes up to what it overlooks, and chance draws that hardly ever."""
+        rng = self.rng
+        pose = pose_beside(route, arc, rng.gauss(0, 0.15), math.radians(rng.gauss(0, 1)))
+        return Ego(pose.x, pose.y, math.radians(pose.yaw), round(rng.uniform(*_UNAWARE_SPEED), 1), arc)
 
     def _stray(self, situation: Situation) -> None:
         """The ego in a lane beside its route's, or on the way there, as after a turn that was too wide or narrow."""

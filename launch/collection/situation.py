@@ -76,6 +76,7 @@ class Situation:
     bystanders: tuple[RenderActor, ...] = ()
     blockade: Blockade | None = None  # instead of anything ``ahead``
     astray: bool = False  # the ego is in another lane than its route
+    seconds: float = 0.0  # simulated time: blinkers blink and rain falls by it
 
     def __post_init__(self) -> None:
         route_xy = np.stack([self.route.x, self.route.y], axis=1)
@@ -187,4 +188,5 @@ class Situation:
         ego = RenderActor("car", self.ego_pose(), MKZ.half_extent, self.paint, seed=look_of(EGO_TYPE))
         blockade = () if self.blockade is None else self.blockade.drawn(self.route)
         actors = (ego, *(user.drawn(self.route) for user in self.ahead), *blockade, *self.bystanders)
-        return SceneSnapshot(actors, self.light_states, self.weather)
+        lights = self.stage.street_lights if self.weather.sun_altitude_angle < 0.0 else None
+        return SceneSnapshot(actors, self.light_states, self.weather, seconds=self.seconds, street_lights=lights)

@@ -9,8 +9,10 @@ from pathlib import Path
 import carla
 import numpy as np
 
+from linkvla.launch.sim.protocol.street_lamps import StreetLamps
 from linkvla.launch.sim.render.camera import CameraRenderer
 from linkvla.launch.sim.render.scene import TownScene
+from linkvla.launch.sim.render.snapshot import StreetLights
 from linkvla.launch.sim.world.town import StopLine, StopSignSite, Town, TrafficLightSite
 from linkvla.launch.sim.world.town_loader import load_town
 
@@ -68,11 +70,14 @@ class Stage:
     sign_stops: tuple[carla.Waypoint, ...]  # at those of stop signs
     light_lines: StopLines
     stop_sign_lines: StopLines
+    street_lights: StreetLights  # as by night: on
 
     @classmethod
     def open(cls, name: str, directories: tuple[Path, ...] = (), seed: int = 0) -> Stage:
         """Load a town and build its scene. Raises TownError for an unknown town."""
         town = load_town(name, directories)
+        lamps = StreetLamps(town)
+        lamps.dusk(True)
         waypoints = tuple(
             w
             for w in town.map.generate_waypoints(2.0)
@@ -92,6 +97,7 @@ class Stage:
             sign_stops=_waypoints(town, tuple(sign for sign in town.stop_signs if sign.kind == "stop")),
             light_lines=StopLines.collect([site.stop_lines for site in town.traffic_lights]),
             stop_sign_lines=StopLines.collect([s.stop_lines if s.kind == "stop" else () for s in town.stop_signs]),
+            street_lights=lamps.lights(),
         )
 
 

@@ -367,8 +367,10 @@ def test_the_rest_of_a_row_does_not_depend_on_language(stages, photographer):
 
 @pytest.mark.parametrize("language", [True, False])
 def test_collect_writes_language_unless_told_not_to(tmp_path, language):
-    # A seed that draws neither blocked lanes nor egos in others, of which nothing is said.
-    settings = CollectSettings(tmp_path / "d", frames=4, towns=("Aspen",), workers=1, language=language, seed=4)
+    # Of blocked lanes and of egos in other lanes than their route's nothing is said: none, and a seed that draws none.
+    settings = CollectSettings(
+        tmp_path / "d", frames=4, towns=("Aspen",), workers=1, language=language, seed=4, hazard_share=0.0
+    )
     recording = Recording.open(collect(settings)[0])
     assert recording.annotated is language
     for row in range(4):

@@ -25,8 +25,8 @@ _MAKES_UP_ITS_MIND = 5.0  # s
 _QUEUE = 40.0  # m before an obstacle in which no background car may come to stand
 
 _Lights = carla.VehicleLightState
-_POLICE = _Lights.Special1 | _Lights.Special2 | _Lights.Position
-_HAZARD = _Lights.RightBlinker | _Lights.LeftBlinker | _Lights.Position
+POLICE = _Lights.Special1 | _Lights.Special2 | _Lights.Position
+HAZARD = _Lights.RightBlinker | _Lights.LeftBlinker | _Lights.Position
 
 
 class Obstacle(Scene):
@@ -133,14 +133,14 @@ class ParkedObstacle(Obstacle):
     """A car that was parked in the lane, its hazard lights on."""
 
     def _block(self) -> Iterator[carla.Actor]:
-        yield self._scenery.car(self._aside(self._first, 0.7), _HAZARD)
+        yield self._scenery.car(self._aside(self._first, 0.7), HAZARD)
 
 
 class Accident(Obstacle):
     """A police car and, behind it, two cars that have met."""
 
     def _block(self) -> Iterator[carla.Actor]:
-        yield self._scenery.vehicle("vehicle.dodge.charger_police_2020", self._aside(self._first, 0.6), _POLICE)
+        yield self._scenery.vehicle("vehicle.dodge.charger_police_2020", self._aside(self._first, 0.6), POLICE)
         for distance in (10.0, 6.0):
             self._last = ahead(self._last, distance)
             yield self._scenery.car(self._aside(self._last, 0.6))
