@@ -64,6 +64,12 @@ def test_every_subscriber_gets_every_message_of_its_stream_only():
     assert serve(scenario) == [b"hello", b"hello", b"other"]
 
 
+def test_every_server_has_numbers_of_its_own():
+    numbers = [StreamHub(2001).new_stream() for _ in range(4)]
+    assert len(set(numbers)) > 1  # of 32,767, so that four are hardly ever the same
+    assert all(0 < number < 1 << 32 for number in numbers)
+
+
 def test_new_subscriber_is_greeted_with_the_latest_state():
     async def scenario(hub):
         stream = hub.new_stream()

@@ -20,6 +20,29 @@ from linkvla.launch.carla_server.process import SimServer
 pytestmark = pytest.mark.system
 
 COMMAND = [sys.executable, "-m", "linkvla.launch.sim"]
+OUTLIVES_ITS_SERVER = """
+import time
+import carla
+from linkvla.launch.carla_server.process import SimServer
+
+def connect(server):
+    client = carla.Client(server.host, server.port)
+    client.set_timeout(10.0)
+    return client
+
+with SimServer(town="Maple") as first:
+    old = connect(first)
+    old.set_timeout(1.0)
+    old_world = old.get_world()
+    old_world.wait_for_tick()
+with SimServer(town="Maple", port=first.port) as second:
+    time.sleep(2.0)
+    new = connect(second)
+    new.load_world("Birch").wait_for_tick()
+    time.sleep(3.0)
+    new.get_world().wait_for_tick()
+print("alive")
+"""
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess:
@@ -105,6 +128,13 @@ def test_a_browser_sees_what_a_client_does():
         assert all(picture.shape == (450, 800, 3) for picture in pictures.values())
         assert np.abs(pictures["behind"].astype(int) - pictures["spectator"]).mean() > 1.0
         assert _picture(page, "sensor&actor=99999999999999999999").shape == (450, 800, 3)
+
+
+def test_a_client_outlives_its_server_and_leaves_the_next_one_on_that_port_alone():
+    """It comes back for its streams, and would end its process over a change of town that it saw there."""
+    command = [sys.executable, "-c", OUTLIVES_ITS_SERVER]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0 and done.stdout.endswith("alive\n"), done.stderr
 
 
 def _picture(page: str, view: str) -> np.ndarray:

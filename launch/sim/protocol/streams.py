@@ -11,6 +11,7 @@ import asyncio
 import collections
 import contextlib
 import logging
+import secrets
 import select
 import socket
 import struct
@@ -26,6 +27,7 @@ MAX_BACKLOG_BYTES = 64 << 20
 SLOW_READER_S = 20.0
 FIRST_FRAME_GUARD_S = 1.0
 _ACCEPT_PAUSE_S = 0.05
+_NUMBERS_PER_SERVER = 1 << 16
 
 
 def encode_token(stream_id: int, port: int) -> bytes:
@@ -149,11 +151,17 @@ class Subscriber:
 
 
 class StreamHub:
-    """All streams and who reads them."""
+    """All streams and who reads them.
+
+    Every server counts from a number of its own. The client of a server that is gone comes back to the port for its
+    streams, for ever, and not for its calls: were it to find the world under the old number it would follow the new
+    server's, ask the old one about it on a thread without anybody to catch the error, and end its process.
+    """
 
     def __init__(self, port: int) -> None:
         self.port = port  # of the listening socket; goes into the tokens
-        self._next_id = 1
+        self._first_id = _NUMBERS_PER_SERVER * (1 + secrets.randbelow((1 << 15) - 1))
+        self._next_id = self._first_id
         self._subscribers: dict[int, list[Subscriber]] = {}
         self._lock = threading.Lock()  # camera threads read the subscriber lists
         self._announced: dict[int, tuple[float, object]] = {}  # by stream: until when, and whose word it is
@@ -195,7 +203,7 @@ class StreamHub:
         """A client has asked for the token and is about to connect; see ``all_connected``. Numbers that are no stream
         hold nobody up.
         """
-        if isinstance(stream_id, int) and 0 < stream_id < self._next_id:
+        if isinstance(stream_id, int) and self._first_id <= stream_id < self._next_id:
             self._announced[stream_id] = (time.monotonic() + FIRST_FRAME_GUARD_S, owner)
 
     def withdraw(self, owner: object) -> None:
