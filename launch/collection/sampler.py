@@ -39,6 +39,9 @@ _ROADSIDE = (5.0, 35.0)  # m ahead of the ego, where parked cars and props stand
 _KERB_GAP = (0.2, 1.4)  # m between the lane and what stands beside it
 _PROP_HEADINGS = (0.0, math.pi / 2)  # rad; signs and boards look along their y
 _ROUTE_CLEARANCE = 1.75  # m between the route and the nearest side of it
+_CROSSING_SHARE = 0.6  # of the people in the ego's way: they walk across it
+_CROSSING = (-1.0, 4.0)  # m they still have to the middle of the lane; from beyond it they may come behind the ego
+_BESIDE = (2.3, 6.0)  # m beside a lane, where people stand or walk along it
 
 
 class Sampler:
@@ -197,9 +200,9 @@ class Sampler:
             situation.ahead.append(self._lead(situation))
         elif kind < 0.48:
             situation.ahead.append(self._crossing_car(situation))
-        elif kind < 0.57:
+        elif kind < 0.60:
             situation.ahead.append(self._walker(situation))
-        elif kind < 0.59:
+        elif kind < 0.62:
             situation.ahead.append(self._obstacle(situation))
 
     def _lead(self, situation: Situation) -> RoadUser:
@@ -222,8 +225,12 @@ class Sampler:
     def _walker(self, situation: Situation) -> RoadUser:
         rng = self.rng
         arc = situation.ego.arc + EGO_HALF_LENGTH + rng.uniform(3, 22)
-        heading = rng.choice((-1, 1)) * math.pi / 2
-        return RoadUser(arc, 0.0, looks.walker(rng), rng.uniform(-1.5, 1.5), heading)
+        right = rng.choice((-1, 1))
+        heading = right * (math.pi / 2 + rng.gauss(0, 0.15))
+        if rng.random() >= _CROSSING_SHARE:
+            return RoadUser(arc, 0.0, looks.walker(rng), rng.uniform(-1.5, 1.5), heading)
+        lateral, stride = -right * rng.uniform(*_CROSSING), rng.uniform(0, 2 * math.pi)
+        return RoadUser(arc, 0.0, looks.walker(rng), lateral, heading, stride=stride)
 
     def _obstacle(self, situation: Situation) -> RoadUser:
         rng = self.rng
@@ -279,15 +286,18 @@ class Sampler:
         return tuple(actors) + self._people(near, route)
 
     def _people(self, near: np.ndarray, route: np.ndarray) -> tuple[RenderActor, ...]:
+        """They stand, or walk along the road: who walks towards it is in the ego's way."""
         people, rng = [], self.rng
         for k in rng.sample(list(near), min(len(near), rng.choice((0, 0, 1, 3)))):
             x, y, z, yaw = self.stage.lane_xyzyaw[k]
-            offset = rng.uniform(3.0, 6.0)
+            offset = rng.uniform(*_BESIDE)
             x, y = x - math.sin(yaw) * offset, y + math.cos(yaw) * offset
-            if np.hypot(route[:, 0] - x, route[:, 1] - y).min() < 3.0:
+            if np.hypot(route[:, 0] - x, route[:, 1] - y).min() < _BESIDE[0] - 0.1:
                 continue
-            pose = Pose(x, y, z + 0.15, yaw=rng.uniform(0, 360))
-            people.append(looks.walker(rng).drawn(pose, phase=rng.uniform(0, 2 * math.pi)))
+            walks = rng.random() < 0.5
+            heading = math.degrees(yaw) + rng.choice((0, 180)) + rng.gauss(0, 8) if walks else rng.uniform(0, 360)
+            stride = rng.uniform(0, 2 * math.pi) if walks else 0.0
+            people.append(looks.walker(rng).drawn(Pose(x, y, z + 0.15, yaw=heading), phase=stride))
         return tuple(people)
 
     def _limit_speed(self, situation: Situation) -> None:

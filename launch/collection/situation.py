@@ -39,6 +39,7 @@ class RoadUser:
     lateral: float = 0.0  # m right of the route
     heading: float = 0.0  # rad relative to the route
     braking: bool = False
+    stride: float = 0.0  # rad, gait phase of who walks
 
     @property
     def rear_arc(self) -> float:
@@ -48,7 +49,7 @@ class RoadUser:
     def drawn(self, route: DenseRoute) -> RenderActor:
         """For the renderer."""
         pose = pose_beside(route, self.arc, self.lateral, self.heading)
-        return self.body.drawn(pose, brake=self.braking)
+        return self.body.drawn(pose, brake=self.braking, phase=self.stride)
 
 
 @dataclass

@@ -83,6 +83,19 @@ def test_no_plan_runs_into_what_stands_ahead(sampler):
             assert np.hypot(*steps.T).sum() < min(gaps) + 0.3
 
 
+def test_the_ego_stops_for_who_walks_towards_its_lane(sampler):
+    walking = 0
+    for _ in range(300):
+        situation = sampler.draw()
+        for user in situation.ahead:
+            if user.body.shape != "walker" or abs(user.lateral) < 2.0:
+                continue
+            walking += 1
+            assert user.stride and user.lateral * math.sin(user.heading) < 0.0  # towards the lane
+            assert end_of(situation.plan()) < max(situation.gap_to(user.rear_arc), 0.5) + 1.0
+    assert walking >= 5
+
+
 def test_guidance_is_what_the_agents_planner_says_after_driving_there(sampler):
     for _ in range(10):
         route = (situation := sampler.draw()).route

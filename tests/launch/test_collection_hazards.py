@@ -24,7 +24,7 @@ from linkvla.launch.sim.render.vehicle_lamps import lit_lamps
 def drawn():
     """Many situations of one town with as many hazards as there is room for."""
     sampler = Sampler(Stage.open("Birch"), random.Random(7), line_share=0.2, hazard_share=1.0)
-    return [sampler.draw() for _ in range(300)]
+    return [sampler.draw() for _ in range(400)]
 
 
 @pytest.fixture(scope="module")
